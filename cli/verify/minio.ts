@@ -1,0 +1,224 @@
+// MinIO: the tenant's user reaches its bucket and nothing else (plan, section 2.3).
+import type { Client } from "minio";
+import { minioAdminGet, minioClient } from "../../providers/clients/minio.ts";
+import { Mismatch, refused, works, type Dialect, type StoreDefinition, type Subject } from "./checks.ts";
+import { isLeftover, newTrace } from "./probe.ts";
+
+/** Objects of a verification are `.tenant-verify/<UUIDv7>/…`. */
+const folder = ".tenant-verify/";
+
+const dialect: Dialect = {
+  code: (error) => {
+    const { name, code } = error as { name?: string; code?: string };
+    return name === "S3Error" ? code : undefined;
+  },
+  refusals: ["AccessDenied"],
+};
+
+interface Context extends Subject {
+  readonly tenant: Client;
+  readonly admin: Client;
+  readonly anonymous: Client;
+  /** An object that the other tenant really has; undefined when it has none. */
+  readonly otherObject: Promise<string | undefined>;
+}
+
+async function textOf(stream: AsyncIterable<unknown>): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+/** Names of the objects under a prefix, at most a thousand. */
+async function list(client: Client, bucket: string, prefix: string): Promise<string[]> {
+  const names: string[] = [];
+  for await (const item of client.listObjectsV2(bucket, prefix, true)) {
+    const { name } = item as { name?: string };
+    if (name !== undefined) names.push(name);
+    if (names.length === 1000) break;
+  }
+  return names;
+}
+
+/** Removes every version of the traces that `mine` accepts: the tenant itself can only hide what a bucket keeps. */
+async function sweep(admin: Client, bucket: string, mine: (trace: string) => boolean): Promise<void> {
+  const versions: { name: string; versionId: string }[] = [];
+  for await (const item of admin.listObjects(bucket, folder, true, { IncludeVersion: true })) {
+    const { name, versionId } = item as { name?: string; versionId?: string };
+    if (name !== undefined && mine(name.slice(folder.length).split("/")[0] ?? "")) {
+      versions.push({ name, versionId: versionId ?? "null" });
+    }
+  }
+  if (versions.length > 0) await admin.removeObjects(bucket, versions);
+}
+
+/** Puts an object as the tenant, hands it to `use`, and removes it with every trace. */
+async function withObject(c: Context, use: (object: string, body: string, trace: string) => Promise<void>): Promise<void> {
+  const trace = newTrace();
+  const object = `${folder}${trace}/probe`;
+  const body = `verification ${trace}`;
+  const { versionId } = await c.tenant.putObject(c.names.bucket, object, body);
+  try {
+    await use(object, body, trace);
+    await c.tenant.removeObject(c.names.bucket, object);
+  } catch (error) {
+    await sweep(c.admin, c.names.bucket, (found) => found === trace);
+    throw error;
+  }
+  if (versionId) await sweep(c.admin, c.names.bucket, (found) => found === trace);
+}
+
+export const minio: StoreDefinition<Context> = {
+  store: "minio",
+  async within(subject, work) {
+    const { minio_access_key: user, minio_secret_key: password } = await subject.credentials;
+    const [tenant, admin, anonymous] = await Promise.all([
+      minioClient(subject.servers, { user, password }),
+      minioClient(subject.servers),
+      minioClient(subject.servers, { user: "", password: "" }),
+    ]);
+    const otherObject = list(admin, subject.other.bucket, "").then((names) => names[0]);
+    otherObject.catch(() => undefined); // Whoever awaits it reports it.
+    return work({ ...subject, tenant, admin, anonymous, otherObject });
+  },
+  async missingOther({ admin, other, otherObject }) {
+    const [user, object] = await Promise.all([
+      minioAdminGet(admin, "user-info", { accessKey: other.minioUser }),
+      otherObject.catch((error: unknown) => {
+        if (dialect.code(error) === "NoSuchBucket") return null;
+        throw error;
+      }),
+    ]);
+    if (object === null) return `there is no bucket ${other.bucket}`;
+    if (object === undefined) return `bucket ${other.bucket} holds no object`;
+    return user === undefined ? `there is no user ${other.minioUser}` : undefined;
+  },
+  checks: [
+    {
+      test: "own_access",
+      expected: "OK",
+      run: (c) =>
+        works(dialect, async () => {
+          await Promise.all([
+            withObject(c, async (object, body) => {
+              const [read, listed] = await Promise.all([
+                c.tenant.getObject(c.names.bucket, object).then(textOf),
+                list(c.tenant, c.names.bucket, object),
+              ]);
+              if (read !== body) throw new Mismatch("the object that was read is not the one that was written");
+              if (!listed.includes(object)) throw new Mismatch("the object that was written is not listed");
+            }),
+            sweep(c.admin, c.names.bucket, isLeftover),
+          ]);
+        }),
+    },
+    {
+      test: "cross_tenant_access",
+      expected: "DENIED",
+      needsOther: true,
+      run: async (c) => {
+        const trace = newTrace();
+        const bucket = c.other.bucket;
+        const written = `${folder}${trace}/probe`;
+        // Without an object to read, reading is no attempt: missingOther says so.
+        const object = (await c.otherObject.catch(() => undefined)) ?? written;
+        return refused(dialect, [
+          { what: "list", run: () => list(c.tenant, bucket, "") },
+          { what: "read", run: () => c.tenant.getObject(bucket, object).then((stream) => stream.destroy()) },
+          {
+            what: "write",
+            run: () => c.tenant.putObject(bucket, written, "must be refused"),
+            undo: () => sweep(c.admin, bucket, (found) => found === trace),
+          },
+          // Deleting what does not exist succeeds, for those who may delete.
+          { what: "delete", run: () => c.tenant.removeObject(bucket, `${folder}none`) },
+        ]);
+      },
+    },
+    {
+      // A policy on `tenant-acme*` would reach the bucket of tenant acme2.
+      test: "similar_name",
+      expected: "DENIED",
+      run: (c) => {
+        const bucket = `${c.names.bucket.replace(/-bucket$/, "")}2-bucket`;
+        const longer = `${c.names.bucket}2`;
+        return refused(
+          { ...dialect, code: (error) => dialect.code(error) },
+          [bucket, longer].map((name) => ({ what: name, run: () => reaches(c.tenant, name) })),
+        );
+      },
+    },
+    {
+      test: "bucket_listing",
+      expected: "OK",
+      run: (c) =>
+        works(dialect, async () => {
+          const names = (await c.tenant.listBuckets()).map((bucket) => bucket.name);
+          const foreign = names.filter((name) => name !== c.names.bucket);
+          if (foreign.length > 0) throw new Mismatch(`the tenant's user also sees ${foreign.length} foreign buckets`);
+          if (names.length === 0) throw new Mismatch(`the tenant's user does not see bucket ${c.names.bucket}`);
+        }),
+    },
+    {
+      test: "policy_attached",
+      expected: "OK",
+      run: (c) =>
+        works(dialect, async () => {
+          const info = (await minioAdminGet(c.admin, "user-info", { accessKey: c.names.minioUser })) as
+            | { policyName?: string; status?: string; memberOf?: string[] }
+            | undefined;
+          if (info === undefined) throw new Mismatch(`there is no user ${c.names.minioUser}`);
+          const policies = info.policyName || "none";
+          if (policies !== c.names.minioPolicy) {
+            throw new Mismatch(`attached: ${policies}; it must be exactly ${c.names.minioPolicy}`);
+          }
+          if (info.status !== "enabled") throw new Mismatch(`user ${c.names.minioUser} is ${info.status}`);
+          const groups = info.memberOf ?? [];
+          if (groups.length > 0) throw new Mismatch(`the user gets more rights from groups ${groups.join(", ")}`);
+        }),
+    },
+    {
+      // Service accounts would survive a rotation of the tenant's secret. The policy denies admin:*.
+      test: "admin_api",
+      expected: "DENIED",
+      run: (c) =>
+        refused(dialect, [
+          { what: "service accounts", run: () => adminGet(c.tenant, "list-service-accounts") },
+          { what: "users", run: () => adminGet(c.tenant, "list-users") },
+        ]),
+    },
+    {
+      test: "anonymous_access",
+      expected: "DENIED",
+      run: (c) => refused(dialect, [{ what: "list", run: () => list(c.anonymous, c.names.bucket, "") }]),
+    },
+    {
+      test: "encryption_at_rest",
+      expected: "OK",
+      run: (c) =>
+        works(dialect, () =>
+          withObject(c, async (object) => {
+            const answer = await c.tenant.getObject(c.names.bucket, object);
+            answer.destroy();
+            const { headers } = answer as unknown as { headers: Record<string, string | undefined> };
+            const algorithm = headers["x-amz-server-side-encryption"];
+            if (algorithm !== "AES256") throw new Mismatch(`a new object is stored ${algorithm ?? "unencrypted"}, not AES256`);
+          }),
+        ),
+    },
+  ],
+};
+
+/** Succeeds when the policy lets the request through, also when there is no such bucket. */
+async function reaches(client: Client, bucket: string): Promise<void> {
+  try {
+    await list(client, bucket, "");
+  } catch (error) {
+    if (dialect.code(error) !== "NoSuchBucket") throw error;
+  }
+}
+
+async function adminGet(client: Client, call: string): Promise<void> {
+  const request = { method: "GET", bucketName: "minio", objectName: `admin/v3/${call}` };
+  (await client.makeRequestAsync(request, "", [200], "us-east-1")).destroy();
+}

@@ -1,0 +1,69 @@
+// A tenant's age key, its five secrets and the SOPS file that holds them (plan, section 6).
+import { ComponentResource, type ComponentResourceOptions, type Output } from "@pulumi/pulumi";
+import { RandomPassword } from "@pulumi/random";
+import { AgeKey } from "../providers/age-key.ts";
+import { QdrantToken } from "../providers/qdrant-token.ts";
+import { SopsFile } from "../providers/sops-file.ts";
+import type { TenantNames } from "./names.ts";
+
+export interface TenantCredentialsArgs {
+  readonly names: TenantNames;
+  /** Days until the Qdrant token expires; 0 is never. */
+  readonly qdrantTokenDays: number;
+}
+
+/** 44 letters and digits: 262 bits, at least the plan's `openssl rand -base64 32`. (RandomBytes: its id is the secret.) */
+const strength = { length: 44, special: false } as const;
+
+/** Key pair, secrets, encrypted file. */
+export class TenantCredentials extends ComponentResource {
+  /** `age1…` */
+  readonly agePublicKey: Output<string>;
+  readonly minioSecretKey: Output<string>;
+  readonly postgresPassword: Output<string>;
+  readonly redisPassword: Output<string>;
+  readonly tenantApiKey: Output<string>;
+  /** The id of the Qdrant token, not the token. */
+  readonly qdrantTokenId: Output<string>;
+
+  constructor(name: string, args: TenantCredentialsArgs, opts?: ComponentResourceOptions) {
+    super("tenant-storage:index:TenantCredentials", name, {}, opts);
+    const { names } = args;
+    const child = { parent: this };
+
+    const key = new AgeKey(name, { tenant: names.id }, child);
+
+    const generate = (what: string) =>
+      new RandomPassword(`${name}-${what}`, strength, { ...child, dependsOn: [key] }).result;
+    this.minioSecretKey = generate("minio");
+    this.postgresPassword = generate("postgresql");
+    this.redisPassword = generate("redis");
+    this.tenantApiKey = generate("api");
+    const token = new QdrantToken(
+      name,
+      { tenant: names.id, collection: names.collection, days: args.qdrantTokenDays },
+      { ...child, dependsOn: [key] },
+    );
+
+    new SopsFile(
+      name,
+      {
+        tenant: names.id,
+        recipients: [key.recipient],
+        credentials: {
+          minio_access_key: names.minioUser,
+          minio_secret_key: this.minioSecretKey,
+          postgres_password: this.postgresPassword,
+          qdrant_api_key: token.token,
+          redis_password: this.redisPassword,
+          tenant_api_key: this.tenantApiKey,
+        },
+      },
+      child,
+    );
+
+    this.agePublicKey = key.recipient;
+    this.qdrantTokenId = token.jti;
+    this.registerOutputs({ agePublicKey: this.agePublicKey });
+  }
+}

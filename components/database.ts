@@ -1,0 +1,99 @@
+// A tenant's PostgreSQL database and role (plan, section 3).
+import * as postgresql from "@pulumi/postgresql";
+import { ComponentResource, type ComponentResourceOptions, type Input, type Output } from "@pulumi/pulumi";
+import { PgHbaEntry } from "../providers/pg-hba-entry.ts";
+import { RoleLimits } from "../providers/role-limits.ts";
+import type { TenantNames } from "./names.ts";
+import { databaseOwner, templateDatabase } from "./shared.ts";
+
+export interface DatabaseArgs {
+  readonly names: TenantNames;
+  /** Secret. */
+  readonly password: Input<string>;
+  /** CIDRs the role may connect from. */
+  readonly networks: readonly string[];
+  readonly connectionLimit: number;
+  /** Milliseconds; 0 is no limit. */
+  readonly statementTimeout: number;
+  /** Such as 256MB. */
+  readonly tempFileLimit: string;
+}
+
+/** Database, role, grants, default privileges, pg_hba.conf lines. */
+export class Database extends ComponentResource {
+  readonly database: Output<string>;
+  readonly role: Output<string>;
+
+  constructor(name: string, args: DatabaseArgs, opts?: ComponentResourceOptions) {
+    super("tenant-storage:index:Database", name, {}, opts);
+    const { names } = args;
+    const child = { parent: this };
+
+    const role = new postgresql.Role(
+      name,
+      {
+        name: names.role,
+        login: true,
+        password: args.password,
+        inherit: false,
+        connectionLimit: args.connectionLimit,
+        ...(args.statementTimeout > 0 ? { statementTimeout: args.statementTimeout } : {}),
+      },
+      child,
+    );
+    // Depends on the role: it is dropped before, and a role that owns objects in it could not be dropped.
+    const database = new postgresql.Database(
+      name,
+      {
+        name: names.database,
+        owner: databaseOwner,
+        template: templateDatabase,
+        // A little more than the role's: administrators still get in when the tenant uses all of its own.
+        connectionLimit: args.connectionLimit + 5,
+      },
+      { ...child, dependsOn: [role] },
+    );
+
+    // One after the other: grants at the same time fail with "tuple concurrently updated".
+    const inDatabase = { role: role.name, database: database.name };
+    // The plan's REVOKE CONNECT … FROM PUBLIC, and TEMPORARY with it.
+    const closed = new postgresql.Grant(
+      `${name}-public`,
+      { database: database.name, role: "public", objectType: "database", privileges: [] },
+      { ...child, deleteBeforeReplace: true },
+    );
+    const connect = new postgresql.Grant(
+      `${name}-connect`,
+      { ...inDatabase, objectType: "database", privileges: ["CONNECT", "CREATE", "TEMPORARY"] },
+      { ...child, dependsOn: [closed], deleteBeforeReplace: true },
+    );
+    let last: postgresql.Grant | postgresql.DefaultPrivileges = new postgresql.Grant(
+      `${name}-schema`,
+      { ...inDatabase, schema: "public", objectType: "schema", privileges: ["CREATE", "USAGE"] },
+      { ...child, dependsOn: [connect], deleteBeforeReplace: true },
+    );
+    const all = {
+      table: ["DELETE", "INSERT", "REFERENCES", "SELECT", "TRIGGER", "TRUNCATE", "UPDATE"],
+      sequence: ["SELECT", "UPDATE", "USAGE"],
+    };
+    for (const objectType of ["table", "sequence"] as const) {
+      // For what the platform makes in the tenant's database (a restore, a migration): the tenant can use it.
+      last = new postgresql.DefaultPrivileges(
+        `${name}-${objectType}s`,
+        { ...inDatabase, schema: "public", owner: databaseOwner, objectType, privileges: all[objectType] },
+        { ...child, dependsOn: [last], deleteBeforeReplace: true },
+      );
+    }
+    const limits = new RoleLimits(name, { role: role.name, tempFileLimit: args.tempFileLimit }, child);
+    // Last: until everything above holds, nobody can connect.
+    new PgHbaEntry(
+      name,
+      { database: database.name, role: role.name, networks: [...args.networks] },
+      { ...child, dependsOn: [last, limits] },
+    );
+
+    this.database = database.name;
+    this.role = role.name;
+    this.registerOutputs({ database: this.database, role: this.role });
+  }
+}

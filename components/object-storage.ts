@@ -1,0 +1,95 @@
+// A tenant's bucket, its MinIO user and the policy that ties the two (plan, section 2).
+import * as minio from "@pulumi/minio";
+import { ComponentResource, type ComponentResourceOptions, type Input, type Output } from "@pulumi/pulumi";
+import { BucketContents } from "../providers/bucket-contents.ts";
+import { BucketEncryption } from "../providers/bucket-encryption.ts";
+import { bucketPrefixes, type TenantNames } from "./names.ts";
+
+export interface ObjectStorageArgs {
+  readonly names: TenantNames;
+  /** Secret. The access key is the user's name. */
+  readonly secretKey: Input<string>;
+  /** Bytes; 0 is no limit. */
+  readonly quota: number;
+}
+
+/** What each prefix is for (plan, section 2.2): the text of its `.keep` object. */
+const purposes: Readonly<Record<(typeof bucketPrefixes)[number], string>> = {
+  "raw/": "Original uploaded documents",
+  "parsed/": "Canonical JSON after parsing",
+  "receipts/": "Intake receipts",
+  "exports/": "Compliance evidence exports",
+};
+
+/**
+ * The tenant's rights: its own bucket and nothing else. Beyond the plan's policy: multi-part uploads and tags, which ordinary
+ * clients use, and two denials (isolation.md): a service account or temporary credential would outlive a rotation.
+ */
+export function bucketPolicy(bucket: string): string {
+  return JSON.stringify({
+    Version: "2012-10-17",
+    Statement: [
+      {
+        Effect: "Allow",
+        Action: ["s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"],
+        Resource: [`arn:aws:s3:::${bucket}`],
+      },
+      {
+        Effect: "Allow",
+        Action: [
+          ...["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+          ...["s3:ListMultipartUploadParts", "s3:GetObjectTagging", "s3:PutObjectTagging"],
+        ],
+        Resource: [`arn:aws:s3:::${bucket}/*`],
+      },
+      { Effect: "Deny", Action: ["admin:*"] },
+      {
+        Effect: "Deny",
+        Action: ["s3:*"],
+        Resource: ["arn:aws:s3:::*"],
+        Condition: { StringEquals: { "aws:principaltype": ["AssumedRole"] } },
+      },
+    ],
+  });
+}
+
+/** Bucket, encryption, prefixes, user, policy. */
+export class ObjectStorage extends ComponentResource {
+  readonly bucket: Output<string>;
+  readonly accessKey: Output<string>;
+
+  constructor(name: string, args: ObjectStorageArgs, opts?: ComponentResourceOptions) {
+    super("tenant-storage:index:ObjectStorage", name, {}, opts);
+    const { names } = args;
+    const child = { parent: this };
+
+    const quota = args.quota > 0 ? { quota: args.quota } : {};
+    const bucket = new minio.S3Bucket(name, { bucket: names.bucket, acl: "private", ...quota }, child);
+    const encryption = new BucketEncryption(name, { bucket: bucket.bucket, algorithm: "AES256" }, child);
+    const contents = new BucketContents(name, { bucket: bucket.bucket }, child);
+    for (const prefix of bucketPrefixes) {
+      new minio.S3Object(
+        `${name}-${prefix.slice(0, -1)}`,
+        { bucketName: bucket.bucket, objectName: `${prefix}.keep`, content: `${purposes[prefix]}\n` },
+        { ...child, dependsOn: [encryption, contents] },
+      );
+    }
+
+    // The policy before the user, and both before the attachment: no moment at which the user has no rule.
+    const policy = new minio.IamPolicy(
+      name,
+      { name: names.minioPolicy, policy: bucketPolicy(names.bucket) },
+      { ...child, dependsOn: [encryption, contents] },
+    );
+    const user = new minio.IamUser(
+      name,
+      { name: names.minioUser, secret: args.secretKey },
+      { ...child, dependsOn: [contents] },
+    );
+    new minio.IamUserPolicyAttachment(name, { userName: user.name, policyName: policy.name }, child);
+
+    this.bucket = bucket.bucket;
+    this.accessKey = user.name;
+    this.registerOutputs({ bucket: this.bucket, accessKey: this.accessKey });
+  }
+}

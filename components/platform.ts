@@ -1,0 +1,73 @@
+// What tenants share, made once: the platform's database, the hardened template, the token registry and the canary.
+import * as postgresql from "@pulumi/postgresql";
+import { ComponentResource, type ComponentResourceOptions } from "@pulumi/pulumi";
+import { tokenStateCollection } from "../providers/clients/qdrant.ts";
+import { platformDatabase } from "../providers/clients/platform-db.ts";
+import { PlatformSchema } from "../providers/platform-schema.ts";
+import { QdrantCollection } from "../providers/qdrant-collection.ts";
+import { TenantTemplate, templateVersion } from "../providers/tenant-template.ts";
+import { canaryId, tenantNames } from "./names.ts";
+import { databaseOwner, templateDatabase } from "./shared.ts";
+import { TenantStores } from "./tenant-stores.ts";
+
+export interface PlatformArgs {
+  /** Where verification runs: the canary's role may connect from there. */
+  readonly operatorNetworks: readonly string[];
+}
+
+/** Raise it with every new migration in providers/clients/platform-db.ts. */
+const schemaVersion = 1;
+
+/** The platform stack. */
+export class Platform extends ComponentResource {
+  constructor(name: string, args: PlatformArgs, opts?: ComponentResourceOptions) {
+    super("tenant-storage:index:Platform", name, {}, opts);
+    const child = { parent: this };
+
+    const database = new postgresql.Database(
+      name,
+      { name: platformDatabase, template: "template0" },
+      // It holds the audit log: `pulumi destroy` must be told twice (pulumi state unprotect).
+      { ...child, protect: true },
+    );
+    const schema = new PlatformSchema(name, { database: database.name, version: schemaVersion }, child);
+
+    const owner = new postgresql.Role(databaseOwner, { name: databaseOwner, login: false, inherit: false }, child);
+    const template = new TenantTemplate(
+      templateDatabase,
+      { template: templateDatabase, owner: owner.name, version: templateVersion },
+      child,
+    );
+
+    const tokens = new QdrantCollection(
+      tokenStateCollection,
+      {
+        collection: tokenStateCollection,
+        vectorSize: 1,
+        distance: "Dot",
+        strictMode: {},
+        payloadIndexes: { jti: "keyword", tenant: "keyword" },
+      },
+      child,
+    );
+
+    // Every tenant is verified against it: the first tenant's proof is as strong as the hundredth's.
+    new TenantStores(
+      canaryId,
+      {
+        names: tenantNames(canaryId),
+        networks: args.operatorNetworks,
+        postgresqlConnectionLimit: 5,
+        postgresqlStatementTimeout: 0,
+        postgresqlTempFileLimit: "16MB",
+        bucketQuota: 0,
+        qdrantVectorSize: 768,
+        qdrantDistance: "Cosine",
+        qdrantPayloadIndexes: {},
+        qdrantTokenDays: 0,
+      },
+      { ...child, dependsOn: [schema, template, tokens] },
+    );
+    this.registerOutputs();
+  }
+}

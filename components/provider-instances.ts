@@ -1,0 +1,45 @@
+// The explicit instances of the native providers. Credentials reach them by environment, not as inputs: inputs would be
+// kept in every tenant's state.
+import * as minio from "@pulumi/minio";
+import * as postgresql from "@pulumi/postgresql";
+import { secret } from "@pulumi/pulumi";
+import { engineConfig, servers, settings } from "../providers/clients/servers.ts";
+
+/** One instance of each native provider, for the shared servers. */
+export interface NativeProviders {
+  readonly minio: minio.Provider;
+  readonly postgresql: postgresql.Provider;
+}
+
+/** Makes them. Credentials that are set in the configuration (not the environment) become secret inputs. */
+export function nativeProviders(): NativeProviders {
+  const config = engineConfig();
+  const { minio: store, postgresql: database } = servers();
+  const configured = (key: keyof typeof settings) => {
+    const value = config(settings[key].config);
+    return value === undefined ? undefined : secret(value);
+  };
+  const minioUser = configured("minioUser");
+  const minioPassword = configured("minioPassword");
+  const username = configured("pgUser");
+  const password = configured("pgPassword");
+  return {
+    minio: new minio.Provider(
+      "minio",
+      {
+        minioServer: store.endpoint.host,
+        minioSsl: store.endpoint.protocol === "https:",
+        ...(minioUser === undefined ? {} : { minioUser }),
+        ...(minioPassword === undefined ? {} : { minioPassword }),
+      },
+      { envVarMappings: { MINIO_ROOT_USER: "MINIO_USER", MINIO_ROOT_PASSWORD: "MINIO_PASSWORD" } },
+    ),
+    postgresql: new postgresql.Provider("postgresql", {
+      host: database.host,
+      port: database.port,
+      sslmode: database.sslMode,
+      ...(username === undefined ? {} : { username }),
+      ...(password === undefined ? {} : { password }),
+    }),
+  };
+}

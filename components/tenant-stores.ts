@@ -1,0 +1,58 @@
+// A tenant's credentials and its place in the four stores: steps 1 to 7 of the plan's section 7.1.
+import { ComponentResource, type ComponentResourceOptions } from "@pulumi/pulumi";
+import { TenantCredentials } from "./credentials.ts";
+import { Database } from "./database.ts";
+import { KeySpace } from "./key-space.ts";
+import type { TenantNames } from "./names.ts";
+import { ObjectStorage } from "./object-storage.ts";
+import type { StoreSettings } from "./tenant.ts";
+import { VectorStore } from "./vector-store.ts";
+
+export type TenantStoresArgs = StoreSettings & {
+  readonly names: TenantNames;
+  /** CIDRs the PostgreSQL role may connect from. */
+  readonly networks: readonly string[];
+};
+
+/** Credentials first; then the four stores, which do not wait for each other. */
+export class TenantStores extends ComponentResource {
+  readonly credentials: TenantCredentials;
+
+  constructor(name: string, args: TenantStoresArgs, opts?: ComponentResourceOptions) {
+    super("tenant-storage:index:TenantStores", name, {}, opts);
+    const { names } = args;
+    const child = { parent: this };
+
+    const credentials = new TenantCredentials(name, { names, qdrantTokenDays: args.qdrantTokenDays }, child);
+    const store = { ...child, dependsOn: [credentials] };
+
+    new ObjectStorage(name, { names, secretKey: credentials.minioSecretKey, quota: args.bucketQuota }, store);
+    new Database(
+      name,
+      {
+        names,
+        password: credentials.postgresPassword,
+        networks: args.networks,
+        connectionLimit: args.postgresqlConnectionLimit,
+        statementTimeout: args.postgresqlStatementTimeout,
+        tempFileLimit: args.postgresqlTempFileLimit,
+      },
+      store,
+    );
+    new VectorStore(
+      name,
+      {
+        names,
+        vectorSize: args.qdrantVectorSize,
+        distance: args.qdrantDistance,
+        payloadIndexes: args.qdrantPayloadIndexes,
+        jti: credentials.qdrantTokenId,
+      },
+      store,
+    );
+    new KeySpace(name, { names, password: credentials.redisPassword }, store);
+
+    this.credentials = credentials;
+    this.registerOutputs();
+  }
+}

@@ -1,0 +1,121 @@
+// The architecture: a tenant is a reservation, credentials, a place in four stores, a proof, an event and a row, in the
+// order of the plan's section 7.1. Destroying takes it away in the exact reverse.
+import { all, ComponentResource, unsecret, type ComponentResourceOptions, type Output } from "@pulumi/pulumi";
+import { createHash } from "node:crypto";
+import { AuditEvent } from "../providers/audit-event.ts";
+import { servers } from "../providers/clients/servers.ts";
+import { DataGuard } from "../providers/data-guard.ts";
+import type { QdrantCollectionInputs } from "../providers/qdrant-collection.ts";
+import { RegistryRow } from "../providers/registry-row.ts";
+import { Reservation } from "../providers/reservation.ts";
+import { tenantNames, type TenantNames } from "./names.ts";
+import { TenantStores } from "./tenant-stores.ts";
+import { Verification } from "./verification.ts";
+
+/** What can be set about a tenant's place in the stores. */
+export interface StoreSettings {
+  readonly postgresqlConnectionLimit: number;
+  /** Milliseconds; 0 is no limit. */
+  readonly postgresqlStatementTimeout: number;
+  /** Such as 256MB. */
+  readonly postgresqlTempFileLimit: string;
+  /** Bytes; 0 is no limit. */
+  readonly bucketQuota: number;
+  /** Dimensions. */
+  readonly qdrantVectorSize: number;
+  readonly qdrantDistance: QdrantCollectionInputs["distance"];
+  readonly qdrantPayloadIndexes: Readonly<Record<string, string>>;
+  /** Days; 0 is never. */
+  readonly qdrantTokenDays: number;
+}
+
+/** What a stack's file says about its tenant. */
+export interface TenantSettings extends StoreSettings {
+  readonly id: string;
+  /** The tenant's CIDRs. No other tenant's overlap. */
+  readonly networks: readonly string[];
+  /** Where verification runs; the PostgreSQL role may connect from there too. */
+  readonly operatorNetworks: readonly string[];
+  /** Lets a destroy delete data. */
+  readonly allowDestroy: boolean;
+}
+
+export type TenantArgs = TenantSettings & { readonly stack: string };
+
+/** One tenant: isolated storage in four stores, proven, recorded, registered. */
+export class Tenant extends ComponentResource {
+  readonly names: TenantNames;
+  readonly endpoints: Readonly<Record<string, string>>;
+  readonly agePublicKey: Output<string>;
+  /** UUIDv7 of the verification report. */
+  readonly reportId: Output<string>;
+
+  constructor(name: string, args: TenantArgs, opts?: ComponentResourceOptions) {
+    super("tenant-storage:index:Tenant", name, {}, opts);
+    const { id, networks } = args;
+    const names = tenantNames(id);
+    const child = { parent: this };
+
+    const reservation = new Reservation(name, { tenant: id, stack: args.stack, networks }, child);
+
+    const lines = [...new Set([...networks, ...args.operatorNetworks])];
+    const stores = new TenantStores(name, { ...args, names, networks: lines }, { ...child, dependsOn: [reservation] });
+
+    const verification = new Verification(
+      name,
+      { tenant: id, triggers: [digest(args, stores)] },
+      { ...child, dependsOn: [stores] },
+    );
+
+    const event = new AuditEvent(name, { tenant: id, reportId: verification.reportId }, child);
+
+    const endpoints = endpointsOf(names);
+    const row = new RegistryRow(
+      name,
+      {
+        tenant: id,
+        networks,
+        endpoints,
+        agePublicKey: stores.credentials.agePublicKey,
+        credentialsRef: `${id}/secrets.enc.yaml`,
+        reportId: verification.reportId,
+        verifiedAt: verification.verifiedAt,
+      },
+      { ...child, dependsOn: [event] },
+    );
+
+    // Made last, so that it is deleted first: a destroy that is not allowed touches nothing else.
+    new DataGuard(name, { tenant: id, allowDestroy: args.allowDestroy }, { ...child, dependsOn: [row] });
+
+    this.names = names;
+    this.endpoints = endpoints;
+    this.agePublicKey = stores.credentials.agePublicKey;
+    this.reportId = verification.reportId;
+    this.registerOutputs({ names, endpoints, agePublicKey: this.agePublicKey, reportId: this.reportId });
+  }
+}
+
+/** Changes with every setting and every secret of the tenant, and gives none of them away. */
+function digest({ allowDestroy: _, ...settings }: TenantArgs, { credentials }: TenantStores): Output<string> {
+  const secrets = [credentials.minioSecretKey, credentials.postgresPassword, credentials.redisPassword];
+  const parts = all([...secrets, credentials.qdrantTokenId, credentials.agePublicKey]);
+  return unsecret(
+    parts.apply((known) =>
+      createHash("sha256")
+        .update(JSON.stringify([settings, known]))
+        .digest("hex"),
+    ),
+  );
+}
+
+/** Where an application finds the tenant's stores; it adds the credentials itself. */
+function endpointsOf({ bucket, collection, database, keyPrefix }: TenantNames): Record<string, string> {
+  const { minio, postgresql, qdrant, redis } = servers();
+  return {
+    minio: `${minio.endpoint.origin}/${bucket}`,
+    postgresql: `postgresql://${postgresql.host}:${postgresql.port}/${database}`,
+    qdrant: `${qdrant.url.origin}/collections/${collection}`,
+    redis: `${redis.url.protocol}//${redis.url.host}`,
+    redisKeyPrefix: keyPrefix,
+  };
+}

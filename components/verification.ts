@@ -1,0 +1,39 @@
+// The proof (plan, section 8): the command a person runs, and its report kept. It is a resource, not an after-hook: an error in
+// an after-hook only warns, so that a leak would pass.
+import { local } from "@pulumi/command";
+import { ComponentResource, type ComponentResourceOptions, type Input, type Output } from "@pulumi/pulumi";
+import { VerificationRecord } from "../providers/verification-record.ts";
+
+export interface VerificationArgs {
+  readonly tenant: string;
+  /** Whatever changes here makes the verification run again. No secrets: they are kept and shown. */
+  readonly triggers: Input<unknown>[];
+}
+
+/** Verification hook and record. */
+export class Verification extends ComponentResource {
+  /** UUIDv7. */
+  readonly reportId: Output<string>;
+  /** ISO 8601, UTC. */
+  readonly verifiedAt: Output<string>;
+
+  constructor(name: string, args: VerificationArgs, opts?: ComponentResourceOptions) {
+    super("tenant-storage:index:Verification", name, {}, opts);
+    const hook = new local.Command(
+      name,
+      {
+        create: `node cli/tenant.ts verify ${args.tenant} --json`,
+        // Commands start in the folder of the program, stacks/.
+        dir: "..",
+        triggers: args.triggers,
+        // Standard output is the report; only what goes wrong is for the log.
+        logging: local.Logging.Stderr,
+      },
+      { parent: this, deleteBeforeReplace: true },
+    );
+    const record = new VerificationRecord(name, { tenant: args.tenant, report: hook.stdout }, { parent: this });
+    this.reportId = record.reportId;
+    this.verifiedAt = record.verifiedAt;
+    this.registerOutputs({ reportId: this.reportId, verifiedAt: this.verifiedAt });
+  }
+}

@@ -1,0 +1,29 @@
+// eval "$(npm run -s env)": points a shell at the local stores.
+import { Command } from "commander";
+import { conflictingVariables, environment } from "./environment.ts";
+
+const program = new Command("npm run -s env --")
+  .description(
+    `Prints the variables that point Pulumi and the tenant command at the local stores, for: eval "$(npm run -s env)"
+They replace what the shell has set, also if that was a real deployment's: a new shell has the old values.`,
+  )
+  .option("--json", "print them as one JSON object")
+  .action(({ json }: { readonly json?: true }) => {
+    const variables = environment();
+    process.stdout.write(json ? `${JSON.stringify(variables, null, 2)}\n` : shellLines(variables));
+  });
+
+// `unset` of a variable that is not set is no error in any POSIX shell, also not under `set -eu`.
+function shellLines(variables: Record<string, string>): string {
+  const lines = Object.entries(variables).map(([name, value]) => `export ${name}=${quoted(value)}\n`);
+  return `unset ${conflictingVariables.join(" ")}\n${lines.join("")}`;
+}
+
+const quoted = (value: string): string => `'${value.replaceAll("'", `'\\''`)}'`;
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`env: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}

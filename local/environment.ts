@@ -1,0 +1,65 @@
+// The variables that point Pulumi, the tenant command and the tests at the local stores.
+import { mkdirSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import { binDir, localDir, pulumiHome } from "../toolchain/paths.ts";
+import { credentialsFile, passphraseFile, readCredentials } from "./credentials.ts";
+import { type StoresOptions, settingsOf, stateDir } from "./settings.ts";
+
+/**
+ * Variables that would win over ours and must not be set beside them: `env` unsets them, and who merges `environment()`
+ * into another environment leaves them out.
+ */
+export const conflictingVariables = ["PULUMI_CONFIG_PASSPHRASE", "PGHOSTADDR", "PGSERVICE", "PGPASSFILE", "PGOPTIONS"] as const;
+
+/** The endpoints and administrator credentials of the local stores. Throws when they were never started. */
+export function storesEnv(options: StoresOptions = {}): Record<string, string> {
+  const { dir, ports } = settingsOf(options);
+  const credentials = readCredentials(dir);
+  if (credentials === undefined) {
+    throw new Error(`the local stores were never started (no ${credentialsFile(dir)}): npm run stores -- start`);
+  }
+  const { minio, postgresql, qdrant, redis } = credentials;
+  return {
+    MINIO_ENDPOINT: `http://127.0.0.1:${ports.minio}`,
+    MINIO_ROOT_USER: minio.user,
+    MINIO_ROOT_PASSWORD: minio.password,
+    PGHOST: "127.0.0.1",
+    PGPORT: String(ports.postgresql),
+    PGUSER: postgresql.user,
+    PGPASSWORD: postgresql.password,
+    PGDATABASE: "postgres",
+    PGSSLMODE: "disable",
+    QDRANT_URL: `http://127.0.0.1:${ports.qdrant}`,
+    QDRANT_API_KEY: qdrant.apiKey,
+    REDIS_URL: `redis://${encodeURIComponent(redis.user)}:${encodeURIComponent(redis.password)}@127.0.0.1:${ports.redis}`,
+  };
+}
+
+/**
+ * Everything a `pulumi` or `tenant` process needs to work on the local stores: `storesEnv` and Pulumi's own settings.
+ * Makes the folder of Pulumi's state. Does not touch process.env. Throws when the stores were never started.
+ */
+export function environment(options: StoresOptions = {}): Record<string, string> {
+  const stores = storesEnv(options);
+  const { dir } = settingsOf(options);
+  const state = stateDir(dir);
+  mkdirSync(state, { recursive: true, mode: 0o700 });
+  const secretsDir = process.env["TENANT_SECRETS_DIR"];
+  return {
+    ...stores,
+    PULUMI_BACKEND_URL: `file://${state}`,
+    PULUMI_CONFIG_PASSPHRASE_FILE: passphraseFile(dir),
+    PULUMI_HOME: pulumiHome,
+    PULUMI_SKIP_UPDATE_CHECK: "true",
+    ...(secretsDir !== undefined && secretsDir !== "" && { TENANT_SECRETS_DIR: secretsDir }),
+    NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? join(localDir, "compile-cache"),
+    PATH: searchPath(),
+  };
+}
+
+// The toolchain first, then this very Node: it strips types, the machine's own may not.
+function searchPath(): string {
+  const ours = [binDir, dirname(process.execPath)];
+  const rest = (process.env["PATH"] ?? "").split(delimiter).filter((folder) => folder !== "" && !ours.includes(folder));
+  return [...ours, ...rest].join(delimiter);
+}

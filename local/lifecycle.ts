@@ -1,0 +1,179 @@
+// Start, stop, status and reset of the local stores.
+import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { credentialsFile, ensureCredentials, passphraseFile } from "./credentials.ts";
+import { isAlive } from "./identity.ts";
+import { accepts } from "./listeners.ts";
+import { withLock } from "./lock.ts";
+import { logFile } from "./logs.ts";
+import { minio } from "./minio.ts";
+import { postgresql } from "./postgresql.ts";
+import { qdrant } from "./qdrant.ts";
+import { listensAt, runningServer } from "./records.ts";
+import { redis } from "./redis.ts";
+import { type Settings, settingsOf, stateDir, type StoreName, type StoresOptions } from "./settings.ts";
+import { isDiskFull, startServer } from "./start-server.ts";
+import { stopServer } from "./stop-server.ts";
+import type { Store } from "./store.ts";
+
+const stores: Record<StoreName, Store> = { minio, postgresql, qdrant, redis };
+
+/** One store, as it is now. */
+export interface StoreStatus {
+  readonly name: StoreName;
+  readonly title: string;
+  /** Its process is there. */
+  readonly running: boolean;
+  /** It accepts connections, and has answered with credentials since it was started. */
+  readonly ready: boolean;
+  readonly pid?: number;
+  readonly port: number;
+  readonly url: string;
+  readonly folder: string;
+  readonly log: string;
+  readonly version?: string;
+}
+
+/** One store that was stopped. */
+export interface Stopped {
+  readonly name: StoreName;
+  readonly title: string;
+  /** The signal that ended it; undefined when it did not run. */
+  readonly by?: NodeJS.Signals;
+}
+
+export interface Progress {
+  /** Gets a line whenever there is news: "Redis answers". */
+  readonly say?: (line: string) => void;
+}
+
+/** The chosen stores' descriptions. */
+export const chosen = ({ only }: Settings): readonly Store[] => only.map((name) => stores[name]);
+
+/** Each store's state, without changing anything. */
+export async function statusStores(options: StoresOptions = {}): Promise<StoreStatus[]> {
+  const settings = settingsOf(options);
+  return await Promise.all(chosen(settings).map((store) => statusOf(store, settings)));
+}
+
+async function statusOf(store: Store, { dir, ports }: Settings): Promise<StoreStatus> {
+  const running = runningServer(dir, store);
+  // A running server is where it is, whatever ports are asked for now.
+  const [port = 0, secondPort] = running === undefined || running.listensOn.length === 0 ? store.listensOn(ports) : running.listensOn;
+  const { name, title } = store;
+  return {
+    name,
+    title,
+    running: running !== undefined,
+    ready: running?.version !== undefined && (await accepts(port)),
+    ...(running !== undefined && { pid: running.pid }),
+    port,
+    url: store.url({ ...ports, [name]: port, ...(secondPort !== undefined && { qdrantGrpc: secondPort }) }),
+    folder: store.folder(dir),
+    log: logFile(dir, name),
+    ...(running?.version !== undefined && { version: running.version }),
+  };
+}
+
+/**
+ * Starts what does not run, all at the same time, and waits until each answers with the administrator's credentials.
+ * What runs is left alone (the whole call then takes milliseconds). Throws one error that names every store that
+ * failed; the others run on, and the next call starts only what is missing.
+ */
+export async function startStores(options: StoresOptions & Progress = {}): Promise<StoreStatus[]> {
+  const settings = settingsOf(options);
+  const say = options.say ?? (() => undefined);
+  if (await allReady(settings)) return await statusStores(settings);
+  return await withLock(settings.dir, () => say("waiting for another stores command to end"), async () => {
+    try {
+      mkdirSync(settings.dir, { recursive: true });
+      const isNew = !existsSync(credentialsFile(settings.dir));
+      if (isDiskFull(settings.dir, isNew ? 512 * 1024 * 1024 : 32 * 1024 * 1024)) throw diskFull(settings.dir);
+      const site = { dir: settings.dir, ports: settings.ports, credentials: ensureCredentials(settings.dir) };
+      const waiting = new Set(chosen(settings).map(({ title }) => title));
+      const results = await Promise.allSettled(
+        chosen(settings).map(async (store) => {
+          await startServer(store, site);
+          waiting.delete(store.title);
+          if (waiting.size > 0) say(`${store.title} answers, waiting for ${[...waiting].join(", ")}`);
+        }),
+      );
+      throwAll(results.flatMap((result) => (result.status === "rejected" ? [result.reason] : [])));
+    } catch (error) {
+      if (error instanceof Error && "code" in error && error.code === "ENOSPC") throw diskFull(settings.dir, error);
+      throw error;
+    }
+    return await statusStores(settings);
+  });
+}
+
+/** True when every chosen store runs where it should and accepts connections. Takes milliseconds. */
+export async function allReady(options: StoresOptions = {}): Promise<boolean> {
+  const settings = settingsOf(options);
+  for (const store of chosen(settings)) {
+    const running = runningServer(settings.dir, store);
+    if (running?.version === undefined || !listensAt(running, store, settings.ports)) return false;
+  }
+  const answers = await Promise.all(chosen(settings).map((store) => accepts(store.listensOn(settings.ports)[0] ?? 0)));
+  return answers.every(Boolean);
+}
+
+/** Stops the stores, all at the same time. One that does not run is no error. The data stay. */
+export async function stopStores(options: StoresOptions & Progress = {}): Promise<Stopped[]> {
+  const settings = settingsOf(options);
+  const say = options.say ?? (() => undefined);
+  return await withLock(settings.dir, () => say("waiting for another stores command to end"), () => stopAll(settings));
+}
+
+async function stopAll(settings: Settings): Promise<Stopped[]> {
+  const results = await Promise.allSettled(
+    chosen(settings).map(async (store): Promise<Stopped> => {
+      const { name, title } = store;
+      const running = runningServer(settings.dir, store);
+      if (running === undefined || !isAlive(running)) return { name, title };
+      return { name, title, by: await stopServer(store, settings.dir, running) };
+    }),
+  );
+  throwAll(results.flatMap((result) => (result.status === "rejected" ? [result.reason] : [])));
+  return results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
+}
+
+/** What `resetStores` would delete now: only files and folders that the stores made. */
+export function resetPaths(options: StoresOptions = {}): string[] {
+  const { dir } = settingsOf(options);
+  return [
+    ...Object.values(stores).map((store) => store.folder(dir)),
+    ...["logs", "run", "compose.env"].map((name) => join(dir, name)),
+    credentialsFile(dir),
+    passphraseFile(dir),
+    // The state describes tenants whose data go, and its passphrase goes too.
+    stateDir(dir),
+  ].filter((path) => existsSync(path));
+}
+
+/** Stops all four stores and deletes everything they hold. Returns what was deleted. */
+export async function resetStores(options: Omit<StoresOptions, "only"> & Progress = {}): Promise<string[]> {
+  const { dir, ports } = settingsOf(options);
+  const settings = settingsOf({ dir, ports });
+  const say = options.say ?? (() => undefined);
+  return await withLock(dir, () => say("waiting for another stores command to end"), async () => {
+    await stopAll(settings);
+    const paths = resetPaths(settings);
+    // The credentials last: until then an interrupted reset leaves stores that still start.
+    for (const path of paths) rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+    if (existsSync(dir) && readdirSync(dir).length === 0) rmdirSync(dir);
+    return paths;
+  });
+}
+
+function throwAll(errors: readonly unknown[]): void {
+  if (errors.length === 0) return;
+  if (errors.length === 1) throw errors[0];
+  throw new AggregateError(errors, errors.map((error) => (error instanceof Error ? error.message : String(error))).join("\n\n"));
+}
+
+function diskFull(dir: string, cause?: Error): Error {
+  return new Error(`the disk of ${dir} is full (the stores need 512 MB to begin with): free some space, then: npm run stores -- start`, {
+    cause,
+  });
+}

@@ -1,0 +1,63 @@
+// MinIO: objects.
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { get } from "./http.ts";
+import { cleanEnvironment, findOnPath, run } from "./programs.ts";
+import type { Store } from "./store.ts";
+
+export const minio: Store = {
+  name: "minio",
+  title: "MinIO",
+  program: "minio",
+  install: "npm run toolchain",
+  folder: (dir) => join(dir, "minio"),
+  workingFolder: (dir) => join(dir, "minio"),
+  listensOn: (ports) => [ports.minio],
+  url: (ports) => `http://127.0.0.1:${ports.minio}`,
+  installed: () => findOnPath("minio"),
+
+  async prepare({ dir, ports, credentials }) {
+    const folder = join(dir, "minio");
+    mkdirSync(join(folder, "data"), { recursive: true, mode: 0o700 });
+    return {
+      line: {
+        command: this.installed() ?? "minio",
+        // Quiet: the banner is no news, and it names the root user.
+        args: ["server", "--quiet", "--address", `127.0.0.1:${ports.minio}`, "data"],
+      },
+      env: {
+        // Its home too: MinIO makes a folder for certificates there.
+        ...cleanEnvironment(folder),
+        MINIO_ROOT_USER: credentials.minio.user,
+        MINIO_ROOT_PASSWORD: credentials.minio.password,
+        // Without a key SSE-S3 fails, and buckets stay unencrypted with it.
+        MINIO_KMS_SECRET_KEY: credentials.minio.kmsSecretKey,
+        // The console would let a tenant log in.
+        MINIO_BROWSER: "off",
+        // It neither looks for updates nor calls home.
+        MINIO_UPDATE: "off",
+        MINIO_CALLHOME_ENABLE: "off",
+      },
+    };
+  },
+
+  async probe({ ports, credentials }) {
+    // Listening comes before the users are loaded: `cluster` answers after.
+    await get(`${this.url(ports)}/minio/health/cluster`);
+    const { Client } = await import("minio");
+    const client = new Client({
+      endPoint: "127.0.0.1",
+      port: ports.minio,
+      useSSL: false,
+      accessKey: credentials.minio.user,
+      secretKey: credentials.minio.password,
+      // Our own loop tries again; the client's back-off would only slow it.
+      retryOptions: { disableRetry: true },
+    });
+    await client.listBuckets();
+    const printed = await run({ command: this.installed() ?? "minio", args: ["--version"] }, { env: cleanEnvironment("/nonexistent") });
+    return /^minio version (\S+)/m.exec(printed)?.[1] ?? "unknown";
+  },
+
+  stopSignals: [{ signal: "SIGTERM", seconds: 15 }],
+};

@@ -1,0 +1,50 @@
+// The two files that make PostgreSQL safe to share.
+
+/**
+ * postgresql.conf.
+ * @param addresses loopback addresses to listen on
+ */
+export function serverSettings(port: number, addresses: readonly string[]): string {
+  return `# Written at every start by local/postgresql.ts: changes here are lost, ALTER SYSTEM's are kept.
+listen_addresses = '${addresses.join(",")}'
+port = ${port}
+# No socket file: one way in, pg_hba.conf, and no limit of 107 bytes on the checkout's path.
+unix_socket_directories = ''
+max_connections = 200
+shared_buffers = 128MB
+dynamic_shared_memory_type = posix
+password_encryption = 'scram-sha-256'
+fsync = on
+full_page_writes = on
+ssl = off
+timezone = 'UTC'
+log_timezone = 'UTC'
+datestyle = 'iso, ymd'
+lc_messages = 'C'
+# Only to standard error, which is the log file.
+log_destination = 'stderr'
+logging_collector = off
+log_line_prefix = '%m [%p] %q%u@%d '
+# Statements hold passwords and verifiers: none is logged, neither as run, nor with its error, nor as an error's context.
+log_statement = 'none'
+log_min_duration_statement = -1
+log_min_error_statement = 'panic'
+log_error_verbosity = 'terse'
+log_parameter_max_length = 0
+log_parameter_max_length_on_error = 0
+`;
+}
+
+/** pg_hba.conf as it starts out. The first line that matches decides. */
+export function hostRules(admin: string): string {
+  return `# TYPE  DATABASE  USER  ADDRESS  METHOD
+host  all  ${admin}  127.0.0.1/32  scram-sha-256
+host  all  ${admin}  ::1/128       scram-sha-256
+
+# Tenants: one line each, above the last one (the tenant's database, the tenant's role).
+
+# Everybody else, every other database: with this line, asking for another tenant's database gets the same answer
+# whether it exists or not. No broader line may stand above it.
+host  all  all  all  reject
+`;
+}

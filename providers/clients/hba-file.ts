@@ -1,0 +1,55 @@
+// Reads and replaces pg_hba.conf through the server itself, so that it works for a server on another machine too.
+import type { Client } from "pg";
+
+/** One writer at a time, across stacks and machines; released by the server when the session ends. */
+const editLock = "SELECT pg_advisory_lock(hashtext('tenant-storage pg_hba'))";
+
+/** The text of the server's pg_hba.conf. */
+export async function readHba(client: Client): Promise<string> {
+  const { rows } = await client.query<{ text: string }>("SELECT pg_read_file(current_setting('hba_file')) AS text");
+  return rows[0]?.text ?? "";
+}
+
+const shellQuote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+
+/** Writes beside the file and renames, as the server's own user; owner and mode stay. */
+async function replaceHba(client: Client, text: string): Promise<void> {
+  const { rows } = await client.query<{ file: string }>("SELECT current_setting('hba_file') AS file");
+  const file = shellQuote(rows[0]?.file ?? "");
+  const fresh = shellQuote(`${rows[0]?.file ?? ""}.new`);
+  const program = `cp -p ${file} ${fresh} && base64 -d > ${fresh} && sync ${fresh} && mv -f ${fresh} ${file}`;
+  const content = Buffer.from(text).toString("base64");
+  await client.query(`COPY (SELECT ${client.escapeLiteral(content)}) TO PROGRAM ${client.escapeLiteral(program)}`);
+}
+
+/**
+ * Edits pg_hba.conf under a lock, checks that the server can read every line of it, and reloads. An edit that does not parse
+ * is undone.
+ * @throws Error naming the lines the server refuses.
+ */
+export async function editHba(client: Client, edit: (text: string) => string): Promise<void> {
+  await client.query(editLock);
+  try {
+    const before = await readHba(client);
+    const after = edit(before);
+    if (after === before) return;
+    const errors = async (): Promise<string[]> => {
+      const { rows } = await client.query<{ line: number; error: string }>(
+        "SELECT line_number AS line, error FROM pg_hba_file_rules WHERE error IS NOT NULL",
+      );
+      return rows.map(({ line, error }) => `line ${line}: ${error}`);
+    };
+    await replaceHba(client, after);
+    const found = await errors();
+    if (found.length > 0) {
+      await replaceHba(client, before);
+      throw new Error(
+        `the server cannot read its pg_hba.conf (${found.join("; ")}); the file is as it was before. ` +
+          `See them: psql -c "SELECT * FROM pg_hba_file_rules WHERE error IS NOT NULL"`,
+      );
+    }
+    await client.query("SELECT pg_reload_conf()");
+  } finally {
+    await client.query("SELECT pg_advisory_unlock_all()");
+  }
+}

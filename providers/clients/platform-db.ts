@@ -1,0 +1,193 @@
+// The platform's own database: registry, reservations, audit log and verification reports (plan, sections 7.1, 7.2, 8.2).
+// The database itself is made by the platform stack; this file makes and repairs what is inside.
+import type { Client } from "pg";
+import { adminClient, closeSession, inTransaction, sqlState } from "./postgresql.ts";
+import { servers, type Servers } from "./servers.ts";
+
+/** The name of the database. */
+export const platformDatabase = "platform";
+
+/** The role that every write of this tool is made with, so that a bug in it cannot do more than its grants. */
+export const writerRole = "platform_writer";
+
+/**
+ * The schema's versions, oldest first. Never change one that was released: append.
+ * Everything is in schema `public` of the platform database, so that the plan's own words (`UPDATE tenants …`) work.
+ */
+const migrations: readonly string[] = [
+  `
+  CREATE TABLE public.verification_reports (
+    report_id    uuid PRIMARY KEY,
+    tenant_id    text NOT NULL,
+    report       jsonb NOT NULL,
+    overall_pass boolean NOT NULL,
+    created_at   timestamptz NOT NULL DEFAULT now()
+  );
+  CREATE INDEX ON public.verification_reports (tenant_id, created_at DESC);
+
+  CREATE TABLE public.tenants (
+    tenant_id       text PRIMARY KEY CHECK (tenant_id ~ '^[a-z0-9]{1,40}$'),
+    status          text NOT NULL CHECK (status IN ('active')),
+    networks        cidr[] NOT NULL,
+    endpoints       jsonb NOT NULL,
+    age_public_key  text NOT NULL CHECK (age_public_key LIKE 'age1%'),
+    credentials_ref text NOT NULL,
+    created_at      timestamptz NOT NULL DEFAULT now(),
+    updated_at      timestamptz NOT NULL DEFAULT now(),
+    verified_at     timestamptz,
+    report_id       uuid REFERENCES public.verification_reports
+  );
+
+  CREATE TABLE public.reservations (
+    tenant_id   text PRIMARY KEY CHECK (tenant_id ~ '^[a-z0-9]{1,40}$'),
+    stack       text NOT NULL,
+    reserved_at timestamptz NOT NULL DEFAULT now()
+  );
+  CREATE TABLE public.reservation_networks (
+    tenant_id text NOT NULL REFERENCES public.reservations ON DELETE CASCADE,
+    network   cidr NOT NULL,
+    PRIMARY KEY (tenant_id, network),
+    -- Two tenants in one network cannot be told apart by pg_hba.conf. Loopback is the exception, for local stores.
+    CONSTRAINT networks_do_not_overlap EXCLUDE USING gist (network inet_ops WITH &&)
+      WHERE (NOT (network <<= '127.0.0.0/8' OR network <<= '::1/128'))
+  );
+
+  CREATE TABLE public.audit_events (
+    event_id          uuid PRIMARY KEY,
+    tenant_id         text NOT NULL,
+    -- 1, 2, 3 … within a tenant, without a gap.
+    position          bigint NOT NULL,
+    event_type        text NOT NULL,
+    resource_type     text NOT NULL,
+    resource_id       text NOT NULL,
+    details           jsonb NOT NULL,
+    previous_event_id uuid,
+    created_at        timestamptz NOT NULL DEFAULT now(),
+    UNIQUE (tenant_id, event_id),
+    UNIQUE (tenant_id, position),
+    -- The chain cannot fork, and the previous event exists and is the same tenant's.
+    UNIQUE NULLS NOT DISTINCT (tenant_id, previous_event_id),
+    FOREIGN KEY (tenant_id, previous_event_id) REFERENCES public.audit_events (tenant_id, event_id)
+  );
+
+  CREATE FUNCTION public.link_audit_event() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+  BEGIN
+    -- Held until the transaction ends: the next writer sees this event when it looks for the last one.
+    PERFORM pg_advisory_xact_lock(hashtextextended('audit_events ' || NEW.tenant_id, 0));
+    SELECT event_id, position INTO NEW.previous_event_id, NEW.position FROM public.audit_events
+      WHERE tenant_id = NEW.tenant_id ORDER BY position DESC LIMIT 1;
+    NEW.position := coalesce(NEW.position, 0) + 1;
+    RETURN NEW;
+  END $$;
+  CREATE TRIGGER link BEFORE INSERT ON public.audit_events
+    FOR EACH ROW EXECUTE FUNCTION public.link_audit_event();
+
+  CREATE FUNCTION public.refuse_change() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+  BEGIN
+    RAISE EXCEPTION '% is append-only: % is refused', TG_TABLE_NAME, TG_OP
+      USING ERRCODE = 'insufficient_privilege', HINT = 'Record a new row that corrects the old one.';
+  END $$;
+  CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.audit_events
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+  CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.verification_reports
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+  `,
+];
+
+/** Run every time, each a no-op unless something was changed by hand: they put the guarantees back. */
+const guarantees: readonly string[] = [
+  // ALWAYS: also in a session with session_replication_role = replica.
+  `DO $$ DECLARE found record; BEGIN
+     FOR found IN SELECT tgrelid::regclass AS relation, tgname FROM pg_trigger
+       WHERE tgname IN ('append_only', 'link') AND NOT tgisinternal AND tgenabled <> 'A'
+     LOOP EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I', found.relation, found.tgname); END LOOP;
+   END $$`,
+  `DO $$ BEGIN
+     IF EXISTS (SELECT FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) AS acl
+                WHERE datname = current_database() AND acl.grantee = 0)
+     THEN EXECUTE format('REVOKE ALL ON DATABASE %I FROM PUBLIC', current_database()); END IF;
+   END $$`,
+  `REVOKE ALL ON SCHEMA public FROM PUBLIC`,
+  `REVOKE ALL ON ALL TABLES IN SCHEMA public FROM PUBLIC, ${writerRole}`,
+  `REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC, ${writerRole}`,
+  `GRANT USAGE ON SCHEMA public TO ${writerRole}`,
+  `GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${writerRole}`,
+  `GRANT INSERT, UPDATE, DELETE ON public.tenants, public.reservations, public.reservation_networks TO ${writerRole}`,
+  // By column: neither the time nor the link of an event is the writer's to choose.
+  `GRANT INSERT (event_id, tenant_id, event_type, resource_type, resource_id, details)
+     ON public.audit_events TO ${writerRole}`,
+  `GRANT INSERT (report_id, tenant_id, report, overall_pass) ON public.verification_reports TO ${writerRole}`,
+];
+
+const createWriter = `DO $$ BEGIN
+  IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${writerRole}') THEN
+    CREATE ROLE ${writerRole} NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT;
+  END IF;
+  -- A superuser may take any role; on a managed service the administrator is none. Since 16 membership alone is not enough.
+  IF NOT pg_has_role(current_user, '${writerRole}',
+                     CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END) THEN
+    EXECUTE format('GRANT ${writerRole} TO %I', current_user);
+  END IF;
+END $$`;
+
+/**
+ * Makes or repairs the schema of the platform database `client` is connected to, as an administrator. Safe to repeat
+ * and to run at the same time: one transaction under one lock. Returns the schema's version.
+ * @throws Error when the schema is newer than this checkout.
+ */
+export async function ensurePlatformSchema(client: Client): Promise<number> {
+  return inTransaction(client, async () => {
+    await client.query("SELECT pg_advisory_xact_lock(hashtextextended('platform schema', 0))");
+    await client.query(`CREATE TABLE IF NOT EXISTS public.schema_versions
+      (version int PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())`);
+    const { rows } = await client.query<{ version: number }>(
+      "SELECT coalesce(max(version), 0) AS version FROM public.schema_versions",
+    );
+    const applied = rows[0]?.version ?? 0;
+    if (applied > migrations.length) {
+      throw new Error(
+        `The platform database has schema version ${applied}, this checkout knows ${migrations.length}: ` +
+          `use the checkout that made it, or a newer one: git pull`,
+      );
+    }
+    await client.query(createWriter);
+    for (const [index, migration] of migrations.entries()) {
+      if (index < applied) continue;
+      await client.query(migration);
+      await client.query("INSERT INTO public.schema_versions (version) VALUES ($1)", [index + 1]);
+    }
+    await client.query(guarantees.join(";\n"));
+    return migrations.length;
+  });
+}
+
+/**
+ * Runs `fn` with a connection to the platform database that acts as `platform_writer`, and ends it.
+ * @throws Error naming the command that makes the platform when it is not there yet.
+ */
+export async function withPlatform<T>(
+  fn: (client: Client) => Promise<T>,
+  all: Pick<Servers, "postgresql"> = servers(),
+): Promise<T> {
+  let client: Client;
+  try {
+    client = await adminClient(all, platformDatabase, { role: writerRole });
+  } catch (cause) {
+    // 22023: the role does not exist.
+    if (sqlState(cause) !== "22023") throw cause;
+    throw notPrepared(cause);
+  }
+  try {
+    return await fn(client);
+  } catch (cause) {
+    // 42P01: a table does not exist.
+    throw sqlState(cause) === "42P01" ? notPrepared(cause) : cause;
+  } finally {
+    await closeSession(client);
+  }
+}
+
+function notPrepared(cause: unknown): Error {
+  const message = "The platform database is not prepared. Prepare it: pulumi up --stack platform";
+  return Object.assign(new Error(message, { cause }), { code: sqlState(cause) });
+}

@@ -1,0 +1,158 @@
+// Sessions on the PostgreSQL server: the administrator's, and any other role's on the same server.
+import { readFile } from "node:fs/promises";
+import type { Client, ClientConfig } from "pg";
+import { servers, type Servers } from "./servers.ts";
+
+/** How the shared server is reached; without the administrator's name and password. */
+export type PostgresqlServer = Pick<Servers["postgresql"], "host" | "port" | "sslMode">;
+
+/** Who connects to which database. */
+export interface Session {
+  readonly user: string;
+  readonly password: string;
+  readonly database: string;
+  /** Settings of the session, sent with the connection: no round trip. Values hold no space. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+/** Milliseconds until a server that does not answer counts as down. */
+export const connectTimeout = 5_000;
+
+/**
+ * libpq's `sslmode` as the `pg` package says it. PGSSLROOTCERT names the authority's file, as for libpq; without it
+ * the authorities Node knows (and NODE_EXTRA_CA_CERTS) are trusted.
+ * @throws Error when the mode is none of the four, or the authority's file cannot be read.
+ */
+export async function sslOptions(mode: string, env: NodeJS.ProcessEnv = process.env): Promise<ClientConfig["ssl"]> {
+  if (mode === "disable") return false;
+  const file = env["PGSSLROOTCERT"];
+  // libpq: `require` checks the authority too when one is given.
+  const unchecked = mode === "require" && !file;
+  if (unchecked) return { rejectUnauthorized: false };
+  if (mode !== "require" && mode !== "verify-ca" && mode !== "verify-full") {
+    throw new Error(`PGSSLMODE is ${JSON.stringify(mode)}: use disable, require, verify-ca or verify-full`);
+  }
+  const authority = file && file !== "system" ? { ca: await authorityOf(file) } : {};
+  // Everything but verify-full accepts any name in a certificate that the authority signed.
+  const anyName = mode === "verify-full" ? {} : { checkServerIdentity: () => undefined };
+  return { rejectUnauthorized: true, ...authority, ...anyName };
+}
+
+async function authorityOf(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (cause) {
+    throw new Error(`PGSSLROOTCERT names ${file}, which cannot be read: ${(cause as Error).message}`, { cause });
+  }
+}
+
+/**
+ * An open connection. The caller ends it.
+ * @throws the `pg` package's own error, with the server's SQLSTATE in `code`: verification has to tell them apart.
+ */
+export async function openSession(server: PostgresqlServer, session: Session): Promise<Client> {
+  const { default: pg } = await import("pg");
+  const settings = Object.entries(session.settings ?? {}).map(([name, value]) => `-c ${name}=${value}`);
+  const client = new pg.Client({
+    host: server.host,
+    port: server.port,
+    user: session.user,
+    password: session.password,
+    database: session.database,
+    ssl: await sslOptions(server.sslMode),
+    connectionTimeoutMillis: connectTimeout,
+    application_name: "tenant-storage",
+    ...(settings.length === 0 ? {} : { options: settings.join(" ") }),
+  });
+  // A connection that breaks while nobody waits for it must not end the process; the next query reports it.
+  client.on("error", () => undefined);
+  await client.connect();
+  return client;
+}
+
+/** Ends a connection; one that is broken already counts as ended. */
+export async function closeSession(client: Client): Promise<void> {
+  await client.end().catch(() => undefined);
+}
+
+/** The SQLSTATE of an error, such as `42501`, or Node's code, such as `ECONNREFUSED`; undefined when it has none. */
+export function sqlState(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return typeof code === "string" ? code : undefined;
+}
+
+/** Why a connection failed, for a person: never the password. */
+function connectError(cause: unknown, server: PostgresqlServer, session: Session): Error {
+  const state = sqlState(cause);
+  const problem = (cause as Error).message || state || "no answer";
+  const where = `PostgreSQL at ${server.host}:${server.port} (user ${session.user}, database ${session.database})`;
+  const help =
+    state === "3D000" && session.database === "platform"
+      ? "Prepare the platform: pulumi up --stack platform"
+      : "Check PGHOST, PGPORT, PGUSER, PGPASSWORD and PGSSLMODE; for the local stores: npm run stores -- status";
+  // The SQLSTATE stays readable: callers branch on it.
+  return Object.assign(new Error(`${where} cannot be used: ${problem}. ${help}`, { cause }), { code: state });
+}
+
+/**
+ * An open connection of the administrator. The caller ends it with `closeSession`.
+ *
+ * A superuser must never run a tenant's code (isolation.md): nothing but `pg_catalog` is searched, so name every other
+ * object with its schema, and the server refuses to expand the tenant's views where it knows how (15.8, 16.4, 17).
+ * @throws Error naming server, user, database and the command that helps.
+ */
+export async function adminClient(
+  all: Pick<Servers, "postgresql"> = servers(),
+  database = "postgres",
+  settings: Readonly<Record<string, string>> = {},
+): Promise<Client> {
+  const { user, password, ...server } = all.postgresql;
+  const session = {
+    user,
+    password,
+    database,
+    settings: { search_path: "pg_catalog,pg_temp", lock_timeout: "30s", ...settings },
+  };
+  let client: Client;
+  try {
+    client = await openSession(server, session);
+  } catch (cause) {
+    throw connectError(cause, server, session);
+  }
+  try {
+    await client.query(
+      "SELECT set_config(name, 'view,foreign-table', false) FROM pg_settings WHERE name = 'restrict_nonsystem_relation_kind'",
+    );
+    return client;
+  } catch (error) {
+    await closeSession(client);
+    throw error;
+  }
+}
+
+/** Runs `fn` with a connection of the administrator to `database` and ends it. */
+export async function withAdmin<T>(
+  fn: (client: Client) => Promise<T>,
+  database = "postgres",
+  all: Pick<Servers, "postgresql"> = servers(),
+): Promise<T> {
+  const client = await adminClient(all, database);
+  try {
+    return await fn(client);
+  } finally {
+    await closeSession(client);
+  }
+}
+
+/** Runs `fn` in one transaction: committed when it returns, rolled back when it throws. */
+export async function inTransaction<T>(client: Client, fn: () => Promise<T>): Promise<T> {
+  await client.query("BEGIN");
+  try {
+    const result = await fn();
+    await client.query("COMMIT");
+    return result;
+  } catch (error) {
+    await client.query("ROLLBACK").catch(() => undefined); // A broken connection has rolled back already.
+    throw error;
+  }
+}

@@ -1,0 +1,31 @@
+// The folder of a tenant's key and encrypted credentials (plan, section 6).
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** The files of one tenant. The plaintext of `encrypted` never exists as a file. */
+export interface SecretFiles {
+  /** `<dir>/<id>` (0700). */
+  readonly folder: string;
+  /** age private key (0600). Never in the state. */
+  readonly key: string;
+  /** age public key. */
+  readonly publicKey: string;
+  /** The SOPS file of credentials. */
+  readonly encrypted: string;
+}
+
+/** TENANT_SECRETS_DIR, relative to the checkout; default `.secrets/tenants`. */
+export function secretsDir(env: NodeJS.ProcessEnv = process.env): string {
+  return resolve(fileURLToPath(new URL("../..", import.meta.url)), env["TENANT_SECRETS_DIR"] || ".secrets/tenants");
+}
+
+/** Where the files of `tenant` are. */
+export function secretFiles(tenant: string, env: NodeJS.ProcessEnv = process.env): SecretFiles {
+  const folder = join(secretsDir(env), tenant);
+  return {
+    folder,
+    key: join(folder, "key.age"),
+    publicKey: join(folder, "key.pub"),
+    encrypted: join(folder, "secrets.enc.yaml"),
+  };
+}

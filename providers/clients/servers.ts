@@ -1,0 +1,110 @@
+// Where the four shared servers are, and the administrator's credentials for them: from the environment, overridden by
+// Pulumi configuration. They are read at call time and never become inputs or outputs of a resource.
+
+/** One setting of the shared servers. */
+interface Setting {
+  /** Environment variable (design: the public interface). */
+  readonly env: string;
+  /** Key of the Pulumi configuration, in the project's namespace. */
+  readonly config: string;
+  readonly secret?: true;
+  readonly fallback?: string;
+  readonly example: string;
+}
+
+/** Every setting, by the name the code uses. */
+export const settings = {
+  minioEndpoint: { env: "MINIO_ENDPOINT", config: "minioEndpoint", example: "http://127.0.0.1:9000" },
+  minioUser: { env: "MINIO_ROOT_USER", config: "minioRootUser", example: "admin" },
+  minioPassword: { env: "MINIO_ROOT_PASSWORD", config: "minioRootPassword", secret: true, example: "…" },
+  pgHost: { env: "PGHOST", config: "pgHost", example: "127.0.0.1" },
+  pgPort: { env: "PGPORT", config: "pgPort", fallback: "5432", example: "5432" },
+  pgUser: { env: "PGUSER", config: "pgUser", example: "postgres" },
+  pgPassword: { env: "PGPASSWORD", config: "pgPassword", secret: true, example: "…" },
+  pgSslMode: { env: "PGSSLMODE", config: "pgSslMode", fallback: "require", example: "verify-full" },
+  qdrantUrl: { env: "QDRANT_URL", config: "qdrantUrl", example: "http://127.0.0.1:6333" },
+  qdrantApiKey: { env: "QDRANT_API_KEY", config: "qdrantApiKey", secret: true, example: "…" },
+  redisUrl: { env: "REDIS_URL", config: "redisUrl", secret: true, example: "redis://admin:…@127.0.0.1:6379" },
+} as const satisfies Record<string, Setting>;
+
+type SettingName = keyof typeof settings;
+
+/** The shared servers as an administrator reaches them. */
+export interface Servers {
+  readonly minio: { readonly endpoint: URL; readonly user: string; readonly password: string };
+  readonly postgresql: {
+    readonly host: string;
+    readonly port: number;
+    readonly user: string;
+    readonly password: string;
+    /** libpq's words: disable, require, verify-ca, verify-full. */
+    readonly sslMode: string;
+  };
+  readonly qdrant: { readonly url: URL; readonly apiKey: string };
+  readonly redis: { readonly url: URL };
+}
+
+/** Looks a configuration key up, without its namespace; undefined when it is not set. */
+export type ConfigLookup = (key: string) => string | undefined;
+
+/** The project's configuration as the engine hands it to the program and to every plugin it starts. */
+export function engineConfig(env: NodeJS.ProcessEnv = process.env): ConfigLookup {
+  const all = JSON.parse(env["PULUMI_CONFIG"] || "{}") as Record<string, string>;
+  return (key) => all[`tenant-storage:${key}`];
+}
+
+/**
+ * The shared servers.
+ * @throws Error naming every setting that is missing or malformed, at once, and the command that helps.
+ */
+export function servers(env: NodeJS.ProcessEnv = process.env, config: ConfigLookup = engineConfig(env)): Servers {
+  const problems: string[] = [];
+  const value = (name: SettingName): string => {
+    const setting: Setting = settings[name];
+    const found = config(setting.config) ?? (env[setting.env] || setting.fallback);
+    if (found === undefined) {
+      problems.push(`${setting.env} is not set (for example ${setting.example}; or configuration ${setting.config})`);
+    }
+    return found ?? "";
+  };
+  const url = (name: SettingName, protocols: readonly string[]): URL => {
+    const given = value(name);
+    try {
+      const parsed = new URL(given);
+      if (protocols.includes(parsed.protocol)) return parsed;
+    } catch {
+      // Reported below, without the value: it may hold a password.
+    }
+    if (given !== "") {
+      problems.push(
+        `${settings[name].env} is not a URL starting with ${protocols.map((p) => `${p}//`).join(" or ")} (for example ${settings[name].example})`,
+      );
+    }
+    return new URL("http://unset.invalid");
+  };
+  const port = Number(value("pgPort"));
+  if (!Number.isInteger(port) || port < 1 || port > 65535) problems.push(`PGPORT must be a port from 1 to 65535`);
+  const found: Servers = {
+    minio: {
+      endpoint: url("minioEndpoint", ["http:", "https:"]),
+      user: value("minioUser"),
+      password: value("minioPassword"),
+    },
+    postgresql: {
+      host: value("pgHost"),
+      port,
+      user: value("pgUser"),
+      password: value("pgPassword"),
+      sslMode: value("pgSslMode"),
+    },
+    qdrant: { url: url("qdrantUrl", ["http:", "https:"]), apiKey: value("qdrantApiKey") },
+    redis: { url: url("redisUrl", ["redis:", "rediss:"]) },
+  };
+  if (problems.length > 0) {
+    throw new Error(
+      `The shared servers are not fully configured:\n${problems.map((p) => `  - ${p}`).join("\n")}\n` +
+        `For the local stores: npm run stores -- start && eval "$(npm run -s env)"`,
+    );
+  }
+  return found;
+}

@@ -1,0 +1,191 @@
+// What exists of a tenant, asked of each server: before anything is made (is the name free?), before data is deleted (how much
+// is it?) and after everything is gone (is it?).
+import { readdir } from "node:fs/promises";
+import type { TenantNames } from "../../components/names.ts";
+import { readHba } from "./hba-file.ts";
+import { countObjects, minioAdminGet, minioClient, s3Code } from "./minio.ts";
+import { networksIn } from "./pg-hba.ts";
+import { withAdmin } from "./postgresql.ts";
+import { httpStatus, qdrantClient, tokenStateCollection } from "./qdrant.ts";
+import { eachKeyBatch, withRedis } from "./redis.ts";
+import { secretFiles } from "./secrets-dir.ts";
+import type { Servers } from "./servers.ts";
+
+/** The places a tenant can leave something in. */
+export type Place = "files" | "minio" | "postgresql" | "qdrant" | "redis";
+
+/** Something that exists: `{ place: "minio", what: "bucket tenant-acme-bucket" }`. */
+export interface Trace {
+  readonly place: Place;
+  readonly what: string;
+}
+
+/** Asks one place what exists of the tenant. `keys`: also walk the Redis key space, which takes time in proportion to it. */
+type Look = (names: TenantNames, servers: Servers, keys: boolean) => Promise<(string | false)[]>;
+
+const looks: Readonly<Record<Place, Look>> = {
+  async files({ id }) {
+    const { folder } = secretFiles(id);
+    const found = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return [];
+      throw error;
+    });
+    return found.map((name) => `file ${folder}/${name}`);
+  },
+
+  async minio({ bucket, minioUser, minioPolicy }, servers) {
+    const client = await minioClient(servers);
+    const [hasBucket, user, policy] = await Promise.all([
+      client.bucketExists(bucket),
+      minioAdminGet(client, "user-info", { accessKey: minioUser }),
+      minioAdminGet(client, "info-canned-policy", { name: minioPolicy }),
+    ]);
+    return [
+      hasBucket && `bucket ${bucket}`,
+      user !== undefined && `user ${minioUser}`,
+      policy !== undefined && `policy ${minioPolicy}`,
+    ];
+  },
+
+  postgresql: async ({ database, role }, servers) =>
+    withAdmin(
+      async (client) => {
+        const { rows } = await client.query<{ what: string }>(
+          `SELECT 'database ' || datname AS what FROM pg_database WHERE datname = $1
+           UNION ALL SELECT 'role ' || rolname FROM pg_roles WHERE rolname = $2`,
+          [database, role],
+        );
+        const lines = networksIn(await readHba(client), { database, role }).length;
+        return [...rows.map(({ what }) => what), lines > 0 && `${lines} lines of pg_hba.conf`];
+      },
+      "postgres",
+      servers,
+    ),
+
+  async qdrant({ id, collection }, servers) {
+    const client = await qdrantClient(servers);
+    const tokens = client
+      .count(tokenStateCollection, { exact: true, filter: { must: [{ key: "tenant", match: { value: id } }] } })
+      .then(({ count }) => count)
+      .catch((error: unknown) => {
+        if (httpStatus(error) === 404) return 0;
+        throw error;
+      });
+    const [{ exists }, valid] = await Promise.all([client.collectionExists(collection), tokens]);
+    return [exists && `collection ${collection}`, valid > 0 && `${valid} valid tokens`];
+  },
+
+  redis: async ({ redisUser, keyPrefix }, servers, walk) =>
+    withRedis(servers, async (client) => {
+      const user = await client.call("ACL", "GETUSER", redisUser);
+      const keys = walk ? await countKeys(client, keyPrefix) : 0;
+      return [user !== null && `user ${redisUser}`, keys > 0 && `${keys} keys under ${keyPrefix}`];
+    }),
+};
+
+async function countKeys(client: Parameters<typeof eachKeyBatch>[0], prefix: string): Promise<number> {
+  let count = 0;
+  await eachKeyBatch(client, prefix, async (keys) => {
+    count += keys.length;
+  });
+  return count;
+}
+
+/** The plan's step at which something in this place would be made. */
+const stepOf: Readonly<Record<Place, string>> = {
+  files: "step 1, age key",
+  minio: "step 4, MinIO",
+  postgresql: "step 5, PostgreSQL",
+  qdrant: "step 6, Qdrant",
+  redis: "step 7, Redis",
+};
+
+/** Names the place, the plan's step and the cause of an error. */
+function cannotAsk(place: Place, cause: unknown): Error {
+  const code = s3Code(cause);
+  const detail = (cause as { cause?: { message?: string } }).cause?.message;
+  const reason = [(cause as Error).message || code, detail].filter((part) => part !== undefined).join(": ");
+  return new Error(`${place} (${stepOf[place]}) does not answer: ${reason}`, { cause });
+}
+
+/**
+ * Everything that exists of the tenant, asked of all places at once.
+ * @throws Error naming every place that does not answer, at once.
+ */
+export async function tracesOf(names: TenantNames, servers: Servers, options: { keys: boolean }): Promise<Trace[]> {
+  const places = Object.keys(looks) as Place[];
+  const answers = await Promise.allSettled(
+    places.map(async (place) => {
+      const found = await looks[place](names, servers, options.keys);
+      return found.filter((what) => what !== false).map((what): Trace => ({ place, what }));
+    }),
+  );
+  const failures = answers.flatMap((answer, index) =>
+    answer.status === "rejected" ? [cannotAsk(places[index] as Place, answer.reason)] : [],
+  );
+  if (failures.length > 0) {
+    throw new AggregateError(failures, failures.map(({ message }) => message).join("; "));
+  }
+  return answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
+}
+
+/** One line for messages: `minio: bucket tenant-acme-bucket (step 4, MinIO); …`. */
+export function listTraces(traces: readonly Trace[]): string {
+  return traces.map(({ place, what }) => `${place}: ${what} (${stepOf[place]})`).join("; ");
+}
+
+/** How much data a tenant holds. */
+export interface DataCounts {
+  /** Objects, up to 100,000: more is not counted. */
+  readonly objects: number;
+  readonly tables: number;
+  readonly points: number;
+  readonly keys: number;
+}
+
+const objectLimit = 100_000;
+
+/** Counts the tenant's data in the four stores at once. Absent stores count as zero. */
+export async function countData(names: TenantNames, servers: Servers): Promise<DataCounts> {
+  const tables = async (): Promise<number> => {
+    const present = await withAdmin(
+      async (client) => (await client.query("SELECT FROM pg_database WHERE datname = $1", [names.database])).rowCount,
+      "postgres",
+      servers,
+    );
+    if (present !== 1) return 0;
+    return withAdmin(
+      async (client) => {
+        // The catalog only: the tenant's own views and functions are never run.
+        const { rows } = await client.query<{ count: number }>(
+          `SELECT count(*)::int AS count FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+           WHERE c.relkind IN ('r', 'p', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')`,
+        );
+        return rows[0]?.count ?? 0;
+      },
+      names.database,
+      servers,
+    );
+  };
+  const points = async (): Promise<number> => {
+    try {
+      return (await (await qdrantClient(servers)).count(names.collection, { exact: true })).count;
+    } catch (error) {
+      if (httpStatus(error) === 404) return 0;
+      throw error;
+    }
+  };
+  const [objects, tableCount, pointCount, keys] = await Promise.all([
+    minioClient(servers).then((client) => countObjects(client, names.bucket, objectLimit)),
+    tables(),
+    points(),
+    withRedis(servers, (client) => countKeys(client, names.keyPrefix)),
+  ]);
+  return { objects, tables: tableCount, points: pointCount, keys };
+}
+
+/** `12 objects, 3 tables, 0 points, 44 keys`. */
+export function describeCounts({ objects, tables, points, keys }: DataCounts): string {
+  const many = objects >= objectLimit ? `at least ${objectLimit}` : String(objects);
+  return `${many} objects, ${tables} tables, ${points} points, ${keys} keys`;
+}

@@ -1,0 +1,56 @@
+// Stands before a tenant's data. It is made last, so that it is deleted first: a destroy that is not allowed stops before
+// anything else is touched.
+import type { CustomResourceOptions } from "@pulumi/pulumi";
+import { tenantNames } from "../components/names.ts";
+import { emitEvent, lastEvent } from "./clients/audit.ts";
+import { withPlatform } from "./clients/platform-db.ts";
+import { engineConfig, servers } from "./clients/servers.ts";
+import { countData, describeCounts } from "./clients/traces.ts";
+import { DynamicResource } from "./dynamic.ts";
+import { dynamicProvider } from "./lifecycle.ts";
+
+export interface DataGuardInputs {
+  readonly tenant: string;
+  /** Lets a destroy delete data. */
+  readonly allowDestroy: boolean;
+}
+
+/** `tenant deprovision --confirm ID` sets it to the tenant's id. */
+export const confirmVariable = "TENANT_CONFIRM_DESTROY";
+
+export const provider = dynamicProvider<DataGuardInputs, DataGuardInputs>({
+  describe: ({ tenant }) => `guard of tenant ${tenant}'s data`,
+  id: ({ tenant }) => tenant,
+  inputs: { tenant: "replace", allowDestroy: "update" },
+  ensure: async (desired) => desired,
+  observe: async (recorded) => recorded,
+  async remove({ tenant, allowDestroy }) {
+    const all = servers();
+    const counts = await countData(tenantNames(tenant), all);
+    const holdsData = Object.values(counts).some((count: number) => count > 0);
+    // The stack's file as it is now counts too: an `up` only to allow a destroy would be one run too many.
+    const allowed =
+      allowDestroy || engineConfig()("allowDestroy") === "true" || process.env[confirmVariable] === tenant;
+    if (holdsData && !allowed) {
+      throw new Error(
+        `tenant ${tenant} holds data: ${describeCounts(counts)} would be deleted. Nothing was deleted. To delete it all: ` +
+          `npm run tenant -- deprovision ${tenant} --confirm ${tenant}, or set allowDestroy: true in ` +
+          `stacks/Pulumi.${tenant}.yaml and run pulumi destroy --stack ${tenant} again`,
+      );
+    }
+    if (holdsData) process.stderr.write(`tenant ${tenant}: deleting ${describeCounts(counts)}\n`);
+    await withPlatform(async (client) => {
+      const last = await lastEvent(client, tenant);
+      if (last === undefined || !["TENANT_PROVISIONED", "TENANT_UPDATED"].includes(last.event_type)) return;
+      const details = { component: "provisioning-orchestrator", status: "started", ...counts };
+      await emitEvent(client, { tenant, type: "TENANT_DEPROVISIONING", details });
+    }, all);
+  },
+});
+
+/** Refuses to be deleted while the tenant holds data, unless that is allowed. Depends on everything of the tenant. */
+export class DataGuard extends DynamicResource {
+  constructor(name: string, args: DataGuardInputs, opts?: CustomResourceOptions) {
+    super("DataGuard", "data-guard", name, { ...args }, opts);
+  }
+}

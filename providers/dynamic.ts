@@ -1,0 +1,33 @@
+// The base class of our dynamic resources.
+import * as pulumi from "@pulumi/pulumi";
+
+/**
+ * What the state keeps as the provider's code: a few stable lines that load the implementation from the checkout when they
+ * are called. A fixed provider so reaches existing tenants, and an upgrade shows no diff.
+ */
+function storedCode(file: string): string {
+  return `exports.handler = () => {
+  const { existsSync } = require("node:fs"), { dirname, join } = require("node:path"), { pathToFileURL } = require("node:url");
+  let root = process.cwd();
+  while (!existsSync(join(root, "Pulumi.yaml")) && root !== dirname(root)) root = dirname(root);
+  const load = () => import(pathToFileURL(join(root, "providers", "${file}.ts")).href);
+  const call = (name) => async (...args) => (await load()).provider[name](...args);
+  return Object.fromEntries(["check", "diff", "create", "read", "update", "delete"].map((name) => [name, call(name)]));
+};`;
+}
+
+/**
+ * A resource whose provider is `providers/<file>.ts` (its export `provider`).
+ * Equal to pulumi.dynamic.Resource, without serialising a closure: that would load the TypeScript compiler at every run.
+ */
+export abstract class DynamicResource extends pulumi.CustomResource {
+  protected constructor(
+    type: string,
+    file: string,
+    name: string,
+    props: pulumi.Inputs,
+    opts: pulumi.CustomResourceOptions | undefined,
+  ) {
+    super(`pulumi-nodejs:dynamic/tenant:${type}`, name, { ...props, __provider: storedCode(file) }, opts);
+  }
+}

@@ -1,0 +1,78 @@
+// The lifecycle every dynamic provider of ours shares: check, diff, create, read, update, delete around one idempotent
+// `ensure`, one `observe` and one `remove`.
+import type { dynamic } from "@pulumi/pulumi";
+import { isDeepStrictEqual } from "node:util";
+
+/** What a provider implements. `I` are the inputs, `O` the inputs and everything computed: the state is exactly those. */
+export interface Lifecycle<I extends object, O extends I> {
+  /** What the resource is, for messages: "bucket encryption of tenant acme". */
+  readonly describe: (inputs: I) => string;
+  /** The id in the state. Never a secret. */
+  readonly id: (inputs: I) => string;
+  /** Every input. Those with "replace" are identity: a change deletes the old one first, then creates the new. */
+  readonly inputs: { readonly [K in keyof Required<I>]: "update" | "replace" };
+  /** Observes, then changes what differs. `previous` is the recorded state, when there is one. */
+  readonly ensure: (desired: I, previous?: O) => Promise<O>;
+  /** What is there now, as inputs and outputs; undefined when it is gone. */
+  readonly observe: (recorded: O) => Promise<O | undefined>;
+  /** Absent is done; anything else throws. */
+  readonly remove: (recorded: O) => Promise<void>;
+}
+
+/** The engine's stand-in for a value that is only known after the update. */
+const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
+
+function pick<I extends object, O extends I>(lifecycle: Lifecycle<I, O>, from: Partial<I>): Partial<I> {
+  const keys = Object.keys(lifecycle.inputs) as (keyof I)[];
+  return Object.fromEntries(keys.filter((key) => from[key] !== undefined).map((key) => [key, from[key]])) as Partial<I>;
+}
+
+/** Says what failed and on what, and keeps the cause. */
+async function naming<T>(verb: string, what: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    const reason = cause instanceof AggregateError ? cause.errors.map(String).join("; ") : (cause as Error).message;
+    throw new Error(`could not ${verb} the ${what}: ${reason}`, { cause });
+  }
+}
+
+/** The engine's view of a lifecycle. */
+export function dynamicProvider<I extends object, O extends I>(
+  lifecycle: Lifecycle<I, O>,
+): Required<Pick<dynamic.ResourceProvider<I, O>, "check" | "diff" | "create" | "read" | "update" | "delete">> {
+  const { describe, ensure, id, inputs, observe, remove } = lifecycle;
+  return {
+    async check(_olds, news) {
+      const missing = (Object.keys(inputs) as (keyof I & string)[]).filter((key) => news[key] === undefined);
+      return {
+        inputs: news,
+        failures: missing.map((property) => ({ property, reason: "is required and was not given" })),
+      };
+    },
+    async diff(_id, olds, news) {
+      const changed = (Object.keys(inputs) as (keyof I & string)[]).filter(
+        (key) => !isDeepStrictEqual(olds[key], news[key]),
+      );
+      const replaces = changed.filter((key) => inputs[key] === "replace" && news[key] !== unknown);
+      return { changes: changed.length > 0, replaces, deleteBeforeReplace: replaces.length > 0 };
+    },
+    async create(news) {
+      const outs = await naming("create", describe(news), () => ensure(pick(lifecycle, news) as I));
+      return { id: id(news), outs };
+    },
+    async read(currentId, recorded) {
+      const state = recorded as O;
+      const found = await naming("read", describe(state), () => observe(state));
+      // Without an id the engine marks the resource as gone; the next update makes it again.
+      if (found === undefined) return {};
+      return { id: currentId, props: found, inputs: pick<I, O>(lifecycle, found) as unknown as O };
+    },
+    async update(_id, olds, news) {
+      return { outs: await naming("update", describe(news), () => ensure(pick(lifecycle, news) as I, olds)) };
+    },
+    async delete(_id, recorded) {
+      await naming("delete", describe(recorded), () => remove(recorded));
+    },
+  };
+}

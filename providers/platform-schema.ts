@@ -1,0 +1,48 @@
+// Tables of the platform database: registry, reservations, audit log, verification reports.
+import type { CustomResourceOptions, Input } from "@pulumi/pulumi";
+import { emitEvent, lastEvent } from "./clients/audit.ts";
+import { ensurePlatformSchema, withPlatform } from "./clients/platform-db.ts";
+import { withAdmin } from "./clients/postgresql.ts";
+import { listTenants } from "./clients/registry.ts";
+import { DynamicResource } from "./dynamic.ts";
+import { dynamicProvider } from "./lifecycle.ts";
+
+export interface PlatformSchemaInputs {
+  readonly database: string;
+  /** The version this checkout knows; a newer checkout migrates. */
+  readonly version: number;
+}
+
+export const provider = dynamicProvider<PlatformSchemaInputs, PlatformSchemaInputs>({
+  describe: ({ database }) => `tables of database ${database}`,
+  id: ({ database }) => database,
+  inputs: { database: "replace", version: "update" },
+  async ensure(desired) {
+    await withAdmin(ensurePlatformSchema, desired.database);
+    await withPlatform(async (client) => {
+      if ((await lastEvent(client, "platform")) !== undefined) return;
+      const details = { component: "provisioning-orchestrator", status: "success" };
+      await emitEvent(client, { tenant: "platform", type: "PLATFORM_PREPARED", resourceType: "platform", details });
+    });
+    return desired;
+  },
+  observe: async (recorded) =>
+    withPlatform((client) => listTenants(client)).then(
+      () => recorded,
+      () => undefined,
+    ),
+  async remove() {
+    const tenants = await withPlatform((client) => listTenants(client));
+    if (tenants.length > 0) {
+      const ids = tenants.map(({ tenant_id }) => tenant_id);
+      throw new Error(`${ids.length} tenants are registered: ${ids.slice(0, 10).join(", ")}. Deprovision them first`);
+    }
+  },
+});
+
+/** Makes and migrates the platform's tables. */
+export class PlatformSchema extends DynamicResource {
+  constructor(name: string, args: { database: Input<string>; version: number }, opts?: CustomResourceOptions) {
+    super("PlatformSchema", "platform-schema", name, args, opts);
+  }
+}

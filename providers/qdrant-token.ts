@@ -1,0 +1,82 @@
+// The tenant's Qdrant credential: a JWT for one collection, signed with the server's key and checked by the server (isolation.md:
+// a shared key is everything, and a token without `access` has full access, so it is checked before it is handed out).
+import type { CustomResourceOptions, Input, Output } from "@pulumi/pulumi";
+import { randomUUID } from "node:crypto";
+import { tokenStateCollection } from "./clients/qdrant.ts";
+import { servers } from "./clients/servers.ts";
+import { DynamicResource } from "./dynamic.ts";
+import { dynamicProvider } from "./lifecycle.ts";
+
+export interface QdrantTokenInputs {
+  readonly tenant: string;
+  readonly collection: string;
+  /** Days until it expires; 0 is never (revocation works at once either way). */
+  readonly days: number;
+}
+
+interface QdrantTokenState extends QdrantTokenInputs {
+  /** The token's id: its point in the platform's collection of valid tokens. */
+  readonly jti: string;
+  /** Secret. */
+  readonly token: string;
+}
+
+const signingKey = (): Uint8Array => new TextEncoder().encode(servers().qdrant.apiKey);
+
+/** What the token says: read, write and delete points (`prw`) of one collection, while its point exists. */
+function claims(collection: string, jti: string): Record<string, unknown> {
+  return {
+    access: [{ collection, access: "prw" }],
+    value_exists: { collection: tokenStateCollection, matches: [{ key: "jti", value: jti }] },
+  };
+}
+
+export const provider = dynamicProvider<QdrantTokenInputs, QdrantTokenState>({
+  describe: ({ collection }) => `Qdrant token for collection ${collection}`,
+  id: ({ collection }) => collection,
+  inputs: { tenant: "replace", collection: "replace", days: "update" },
+  async ensure(desired) {
+    const { SignJWT, jwtVerify } = await import("jose");
+    const jti = randomUUID();
+    const jwt = new SignJWT(claims(desired.collection, jti)).setProtectedHeader({ alg: "HS256", typ: "JWT" });
+    jwt.setSubject(desired.tenant).setIssuedAt();
+    if (desired.days > 0) jwt.setExpirationTime(`${desired.days}d`);
+    const token = await jwt.sign(signingKey());
+    const { payload } = await jwtVerify(token, signingKey());
+    const access = payload["access"] as { collection?: string; access?: string }[] | undefined;
+    if (access?.length !== 1 || access[0]?.collection !== desired.collection || access[0].access !== "prw") {
+      throw new Error("the signed token is not limited to the collection; it was not handed out");
+    }
+    return { ...desired, jti, token };
+  },
+  async observe(recorded) {
+    const { jwtVerify } = await import("jose");
+    // A new server key or an expiry voids the token: gone, and signed anew by the next update.
+    return jwtVerify(recorded.token, signingKey()).then(
+      () => recorded,
+      () => undefined,
+    );
+  },
+  remove: async () => undefined, // Nothing exists outside the state; QdrantAccess revokes.
+});
+
+/** A signed token. It opens nothing before QdrantAccess has registered its `jti`. */
+export class QdrantToken extends DynamicResource {
+  declare readonly jti: Output<string>;
+  declare readonly token: Output<string>;
+
+  constructor(
+    name: string,
+    args: { tenant: string; collection: string; days: Input<number> },
+    opts?: CustomResourceOptions,
+  ) {
+    const outputs = { jti: undefined, token: undefined };
+    super(
+      "QdrantToken",
+      "qdrant-token",
+      name,
+      { ...args, ...outputs },
+      { ...opts, additionalSecretOutputs: ["token"] },
+    );
+  }
+}

@@ -1,0 +1,82 @@
+// The tenant's id and networks: taken before anything is made, given back after every server has said that nothing is left.
+import type { CustomResourceOptions } from "@pulumi/pulumi";
+import { tenantNames } from "../components/names.ts";
+import { emitEvent, lastEvent } from "./clients/audit.ts";
+import { withPlatform } from "./clients/platform-db.ts";
+import { release, reservationOf, reserve } from "./clients/reservations.ts";
+import { servers } from "./clients/servers.ts";
+import { listTraces, tracesOf } from "./clients/traces.ts";
+import { DynamicResource } from "./dynamic.ts";
+import { dynamicProvider } from "./lifecycle.ts";
+
+export interface ReservationInputs {
+  readonly tenant: string;
+  readonly stack: string;
+  readonly networks: readonly string[];
+}
+
+const sorted = (networks: readonly string[]): string[] => [...networks].sort();
+
+export const provider = dynamicProvider<ReservationInputs, ReservationInputs>({
+  describe: ({ tenant }) => `reservation of tenant ${tenant}`,
+  id: ({ tenant }) => tenant,
+  inputs: { tenant: "replace", stack: "replace", networks: "update" },
+  async ensure(desired, previous) {
+    const all = servers();
+    await withPlatform(async (client) => {
+      // Already ours (an interrupted run, or an edit of the networks): what exists was made by us.
+      if (previous === undefined && (await reservationOf(client, desired.tenant)) === undefined) {
+        const taken = await tracesOf(tenantNames(desired.tenant), all, { keys: true });
+        if (taken.length > 0) {
+          throw new Error(
+            `the name is taken, and nothing of it was touched: ${listTraces(taken)}. ` +
+              `Choose another tenant id, or remove these first`,
+          );
+        }
+      }
+      await reserve(client, desired);
+    }, all);
+    return desired;
+  },
+  async observe(recorded) {
+    const found = await withPlatform((client) => reservationOf(client, recorded.tenant));
+    if (found === undefined) return undefined;
+    const same = sorted(found.networks).join() === sorted(recorded.networks).join();
+    return { ...recorded, stack: found.stack, networks: same ? recorded.networks : found.networks };
+  },
+  async remove({ tenant }) {
+    const all = servers();
+    const left = await tracesOf(tenantNames(tenant), all, { keys: true });
+    if (left.length > 0) {
+      throw new Error(
+        `the tenant is not gone: ${listTraces(left)}. Remove what is left, then run it again: pulumi destroy --stack ${tenant}`,
+      );
+    }
+    await withPlatform(async (client) => {
+      // A tenant that was never provisioned is not deprovisioned.
+      const last = await lastEvent(client, tenant);
+      if (
+        last !== undefined &&
+        ["TENANT_PROVISIONED", "TENANT_UPDATED", "TENANT_DEPROVISIONING"].includes(last.event_type)
+      ) {
+        await emitEvent(client, {
+          tenant,
+          type: "TENANT_DEPROVISIONED",
+          details: {
+            component: "provisioning-orchestrator",
+            status: "success",
+            stores_checked: ["minio", "postgresql", "qdrant", "redis"],
+          },
+        });
+      }
+      await release(client, tenant);
+    }, all);
+  },
+});
+
+/** Reserves the tenant's id for this stack, and its networks. Depends on nothing; everything depends on it. */
+export class Reservation extends DynamicResource {
+  constructor(name: string, args: ReservationInputs, opts?: CustomResourceOptions) {
+    super("Reservation", "reservation", name, { ...args }, opts);
+  }
+}

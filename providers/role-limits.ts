@@ -1,0 +1,54 @@
+// Settings of a PostgreSQL role that the native Role does not know. Only a superuser may change them: the tenant cannot.
+import type { CustomResourceOptions, Input } from "@pulumi/pulumi";
+import type { Client } from "pg";
+import { sqlState, withAdmin } from "./clients/postgresql.ts";
+import { DynamicResource } from "./dynamic.ts";
+import { dynamicProvider } from "./lifecycle.ts";
+
+export interface RoleLimitsInputs {
+  readonly role: string;
+  /** Disk space for the temporary files of one session: `256MB`. */
+  readonly tempFileLimit: string;
+}
+
+async function currentLimit(client: Client, role: string): Promise<string | undefined> {
+  const { rows } = await client.query<{ setting: string }>(
+    `SELECT substring(setting FROM 'temp_file_limit=(.*)') AS setting FROM pg_roles, unnest(rolconfig) AS setting
+     WHERE rolname = $1 AND setting LIKE 'temp\\_file\\_limit=%'`,
+    [role],
+  );
+  return rows[0]?.setting;
+}
+
+export const provider = dynamicProvider<RoleLimitsInputs, RoleLimitsInputs>({
+  describe: ({ role }) => `limits of role ${role}`,
+  id: ({ role }) => role,
+  inputs: { role: "replace", tempFileLimit: "update" },
+  async ensure(desired) {
+    await withAdmin(async (client) => {
+      const role = client.escapeIdentifier(desired.role);
+      await client.query(`ALTER ROLE ${role} SET temp_file_limit = ${client.escapeLiteral(desired.tempFileLimit)}`);
+    });
+    return desired;
+  },
+  async observe(recorded) {
+    const tempFileLimit = await withAdmin((client) => currentLimit(client, recorded.role));
+    return tempFileLimit === undefined ? undefined : { ...recorded, tempFileLimit };
+  },
+  async remove({ role }) {
+    await withAdmin(async (client) => {
+      await client
+        .query(`ALTER ROLE ${client.escapeIdentifier(role)} RESET temp_file_limit`)
+        .catch((error: unknown) => {
+          if (sqlState(error) !== "42704") throw error; // The role is gone already.
+        });
+    });
+  },
+});
+
+/** Limits of a role beyond its connection limit. */
+export class RoleLimits extends DynamicResource {
+  constructor(name: string, args: { role: Input<string>; tempFileLimit: string }, opts?: CustomResourceOptions) {
+    super("RoleLimits", "role-limits", name, args, opts);
+  }
+}

@@ -1,0 +1,3 @@
+package postgresql
+import ("context";"errors")
+func Serve(ctx context.Context) error { return errors.New("todo") }
