@@ -1,7 +1,8 @@
 // The proof (plan, section 8): the command a person runs, and its report kept. It is a resource, not an after-hook: an error in
 // an after-hook only warns, so that a leak would pass.
 import { local } from "@pulumi/command";
-import { ComponentResource, type ComponentResourceOptions, type Input, type Output } from "@pulumi/pulumi";
+import { ComponentResource, secret, type ComponentResourceOptions, type Input, type Output } from "@pulumi/pulumi";
+import { configuredEnvironment } from "../providers/clients/servers.ts";
 import { VerificationRecord } from "../providers/verification-record.ts";
 
 export interface VerificationArgs {
@@ -26,6 +27,10 @@ export class Verification extends ComponentResource {
         // Commands start in the folder of the program, stacks/.
         dir: "..",
         triggers: args.triggers,
+        // The environment is inherited; only what the configuration overrides has to be handed over.
+        environment: Object.fromEntries(
+          configuredEnvironment().map((one) => [one.name, one.secret ? secret(one.value) : one.value]),
+        ),
         // Standard output is the report; only what goes wrong is for the log.
         logging: local.Logging.Stderr,
       },

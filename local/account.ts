@@ -40,7 +40,12 @@ export function serviceAccount(preferred: string): Account | undefined {
  * one capability on top: to pass folders it has no permission for. It cannot write where it could not before.
  * @param paths what the program must reach
  */
-export function runAs(account: Account | undefined, paths: readonly string[], command: string, args: readonly string[]): CommandLine {
+export function runAs(
+  account: Account | undefined,
+  paths: readonly string[],
+  command: string,
+  args: readonly string[],
+): CommandLine {
   if (account === undefined) return { command, args };
   const { uid, gid } = account;
   if (paths.every((path) => reaches(account, path))) return { command, args, uid, gid };
@@ -68,7 +73,10 @@ export function runAs(account: Account | undefined, paths: readonly string[], co
 
 // Asks the kernel, as that user: mode bits alone do not know of access lists.
 function reaches(account: Account, path: string): boolean {
-  return spawnSync("/usr/bin/test", ["-x", path], { uid: account.uid, gid: account.gid, cwd: "/", stdio: "ignore" }).status === 0;
+  return (
+    spawnSync("/usr/bin/test", ["-x", path], { uid: account.uid, gid: account.gid, cwd: "/", stdio: "ignore" })
+      .status === 0
+  );
 }
 
 /** dac_read_search reads and passes only; dac_override also writes, and is all that a container usually has. */

@@ -25,6 +25,11 @@ export function writeComposeEnv(options: StoresOptions = {}): string {
     REDIS_ADMIN_SHA256: createHash("sha256").update(redis.password).digest("hex"),
   };
   const file = join(dir, "compose.env");
-  writePrivate(file, Object.entries(variables).map(([name, value]) => `${name}=${value}\n`).join(""));
+  writePrivate(
+    file,
+    Object.entries(variables)
+      .map(([name, value]) => `${name}=${value}\n`)
+      .join(""),
+  );
   return file;
 }

@@ -1,8 +1,9 @@
 // The administrators' credentials of the local stores: random, made at the first start, in one file only the owner reads.
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { hasTexts, readIfThere, writePrivate } from "./files.ts";
+import { stateDir } from "./settings.ts";
 
 /** The administrator's name in every store: no tenant can have it (tenant names start with `tenant`). */
 export const adminName = "platform_admin";
@@ -23,8 +24,11 @@ export interface Credentials {
 
 export const credentialsFile = (dir: string): string => join(dir, "credentials.json");
 
-/** Encrypts the secrets in Pulumi's local state. A file, not a variable: fewer processes see it. */
-export const passphraseFile = (dir: string): string => join(dir, "pulumi-passphrase");
+/**
+ * Encrypts the secrets in Pulumi's local state and in stack settings. A file, not a variable: fewer processes see it.
+ * Beside the state and kept by `reset`: stack settings in the working tree would be lost with it.
+ */
+export const passphraseFile = (dir: string): string => join(dirname(stateDir(dir)), "pulumi-passphrase");
 
 /** 256 bits, in characters that need no quoting in a URL, a shell or a configuration file. */
 const secret = (): string => randomBytes(32).toString("base64url");
@@ -60,13 +64,15 @@ function isCredentials(value: unknown): value is Credentials {
 
 /** The credentials, made if these stores are new. Called under the lock, before any server is prepared. */
 export function ensureCredentials(dir: string): Credentials {
+  mkdirSync(dir, { recursive: true });
   if (!existsSync(passphraseFile(dir))) {
-    mkdirSync(dir, { recursive: true });
     writePrivate(passphraseFile(dir), `${secret()}\n`);
   }
   const known = readCredentials(dir);
   if (known !== undefined) return known;
-  const old = ["postgresql/data", "minio/data", "qdrant/storage", "redis/users.acl"].filter((path) => existsSync(join(dir, path)));
+  const old = ["postgresql/data", "minio/data", "qdrant/storage", "redis/users.acl"].filter((path) =>
+    existsSync(join(dir, path)),
+  );
   if (old.length > 0) {
     throw new Error(
       `${dir} holds data (${old.join(", ")}) but ${credentialsFile(dir)} is gone: put the file back, or delete all data with: npm run stores -- reset`,

@@ -4,7 +4,9 @@ import type { Step } from "../toolchain/steps.ts";
 import { isProgram, findOnPath, run } from "./programs.ts";
 import type { Store } from "./store.ts";
 
-const packages: Partial<Record<Store["name"], { readonly name: string; readonly service: string; readonly usually: string }>> = {
+const packages: Partial<
+  Record<Store["name"], { readonly name: string; readonly service: string; readonly usually: string }>
+> = {
   postgresql: { name: "postgresql", service: "postgresql", usually: "30 s" },
   redis: { name: "redis-server", service: "redis-server", usually: "15 s" },
 };
@@ -25,9 +27,12 @@ async function install(store: Store, name: string, service: string, say: (line: 
   const byHand = `sudo env RUNLEVEL=1 apt-get install --yes --no-install-recommends ${name}`;
   const aptGet = "/usr/bin/apt-get";
   if (!isProgram(aptGet)) {
-    throw new Error(`${store.title} is not installed and this is no Debian: install ${store.program} with your system's package manager, then: npm run stores -- start`);
+    throw new Error(
+      `${store.title} is not installed and this is no Debian: install ${store.program} with your system's package manager, then: npm run stores -- start`,
+    );
   }
-  if (process.getuid?.() !== 0) throw new Error(`${store.title} is not installed, and only root can install it: ${byHand}`);
+  if (process.getuid?.() !== 0)
+    throw new Error(`${store.title} is not installed, and only root can install it: ${byHand}`);
   const env = {
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     LC_ALL: "C.UTF-8",
@@ -48,17 +53,22 @@ async function install(store: Store, name: string, service: string, say: (line: 
     });
   } catch (cause) {
     const detail = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`${store.title} could not be installed.\n${detail}\nRun it by hand to see more: ${byHand}`, { cause });
+    throw new Error(`${store.title} could not be installed.\n${detail}\nRun it by hand to see more: ${byHand}`, {
+      cause,
+    });
   }
   // systemd does not look at RUNLEVEL. The service was not there before this step, so nobody misses it.
   const systemctl = findOnPath("systemctl");
   if (existsSync("/run/systemd/system") && systemctl !== undefined) {
     await run({ command: systemctl, args: ["disable", "--now", service] }, options).catch(() => undefined);
   }
-  if (store.installed() === undefined) throw new Error(`${name} was installed, but there is no ${store.program}: ${byHand}`);
+  if (store.installed() === undefined)
+    throw new Error(`${name} was installed, but there is no ${store.program}: ${byHand}`);
 }
 
 function proxySettings(): Record<string, string> {
   const names = ["http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"];
-  return Object.fromEntries(names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+  return Object.fromEntries(
+    names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
 }

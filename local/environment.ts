@@ -1,23 +1,34 @@
 // The variables that point Pulumi, the tenant command and the tests at the local stores.
 import { mkdirSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { binDir, localDir, pulumiHome } from "../toolchain/paths.ts";
 import { credentialsFile, passphraseFile, readCredentials } from "./credentials.ts";
+import { portsInUse } from "./lifecycle.ts";
+import { checkOwner } from "./owner.ts";
 import { type StoresOptions, settingsOf, stateDir } from "./settings.ts";
 
 /**
  * Variables that would win over ours and must not be set beside them: `env` unsets them, and who merges `environment()`
  * into another environment leaves them out.
  */
-export const conflictingVariables = ["PULUMI_CONFIG_PASSPHRASE", "PGHOSTADDR", "PGSERVICE", "PGPASSFILE", "PGOPTIONS"] as const;
+export const conflictingVariables = [
+  "PULUMI_CONFIG_PASSPHRASE",
+  "PGHOSTADDR",
+  "PGSERVICE",
+  "PGPASSFILE",
+  "PGOPTIONS",
+] as const;
 
 /** The endpoints and administrator credentials of the local stores. Throws when they were never started. */
 export function storesEnv(options: StoresOptions = {}): Record<string, string> {
-  const { dir, ports } = settingsOf(options);
+  const { dir } = settingsOf(options);
+  checkOwner(dir, "look");
   const credentials = readCredentials(dir);
   if (credentials === undefined) {
     throw new Error(`the local stores were never started (no ${credentialsFile(dir)}): npm run stores -- start`);
   }
+  const ports = portsInUse(options);
   const { minio, postgresql, qdrant, redis } = credentials;
   return {
     MINIO_ENDPOINT: `http://127.0.0.1:${ports.minio}`,
@@ -47,7 +58,7 @@ export function environment(options: StoresOptions = {}): Record<string, string>
   const secretsDir = process.env["TENANT_SECRETS_DIR"];
   return {
     ...stores,
-    PULUMI_BACKEND_URL: `file://${state}`,
+    PULUMI_BACKEND_URL: pathToFileURL(state).href,
     PULUMI_CONFIG_PASSPHRASE_FILE: passphraseFile(dir),
     PULUMI_HOME: pulumiHome,
     PULUMI_SKIP_UPDATE_CHECK: "true",

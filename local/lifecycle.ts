@@ -1,17 +1,18 @@
 // Start, stop, status and reset of the local stores.
 import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { credentialsFile, ensureCredentials, passphraseFile } from "./credentials.ts";
+import { credentialsFile, ensureCredentials } from "./credentials.ts";
 import { isAlive } from "./identity.ts";
 import { accepts } from "./listeners.ts";
 import { withLock } from "./lock.ts";
 import { logFile } from "./logs.ts";
 import { minio } from "./minio.ts";
+import { checkOwner } from "./owner.ts";
 import { postgresql } from "./postgresql.ts";
 import { qdrant } from "./qdrant.ts";
 import { listensAt, runningServer } from "./records.ts";
 import { redis } from "./redis.ts";
-import { type Settings, settingsOf, stateDir, type StoreName, type StoresOptions } from "./settings.ts";
+import { type Ports, type Settings, settingsOf, stateDir, type StoreName, type StoresOptions } from "./settings.ts";
 import { isDiskFull, startServer } from "./start-server.ts";
 import { stopServer } from "./stop-server.ts";
 import type { Store } from "./store.ts";
@@ -53,13 +54,14 @@ export const chosen = ({ only }: Settings): readonly Store[] => only.map((name) 
 /** Each store's state, without changing anything. */
 export async function statusStores(options: StoresOptions = {}): Promise<StoreStatus[]> {
   const settings = settingsOf(options);
-  return await Promise.all(chosen(settings).map((store) => statusOf(store, settings)));
+  checkOwner(settings.dir, "look");
+  const ports = portsInUse(settings);
+  return await Promise.all(chosen(settings).map((store) => statusOf(store, settings.dir, ports)));
 }
 
-async function statusOf(store: Store, { dir, ports }: Settings): Promise<StoreStatus> {
+async function statusOf(store: Store, dir: string, ports: Ports): Promise<StoreStatus> {
   const running = runningServer(dir, store);
-  // A running server is where it is, whatever ports are asked for now.
-  const [port = 0, secondPort] = running === undefined || running.listensOn.length === 0 ? store.listensOn(ports) : running.listensOn;
+  const port = store.listensOn(ports)[0] ?? 0;
   const { name, title } = store;
   return {
     name,
@@ -68,7 +70,7 @@ async function statusOf(store: Store, { dir, ports }: Settings): Promise<StoreSt
     ready: running?.version !== undefined && (await accepts(port)),
     ...(running !== undefined && { pid: running.pid }),
     port,
-    url: store.url({ ...ports, [name]: port, ...(secondPort !== undefined && { qdrantGrpc: secondPort }) }),
+    url: store.url(ports),
     folder: store.folder(dir),
     log: logFile(dir, name),
     ...(running?.version !== undefined && { version: running.version }),
@@ -82,34 +84,59 @@ async function statusOf(store: Store, { dir, ports }: Settings): Promise<StoreSt
  */
 export async function startStores(options: StoresOptions & Progress = {}): Promise<StoreStatus[]> {
   const settings = settingsOf(options);
+  checkOwner(settings.dir, "start");
   const say = options.say ?? (() => undefined);
   if (await allReady(settings)) return await statusStores(settings);
-  return await withLock(settings.dir, () => say("waiting for another stores command to end"), async () => {
-    try {
-      mkdirSync(settings.dir, { recursive: true });
-      const isNew = !existsSync(credentialsFile(settings.dir));
-      if (isDiskFull(settings.dir, isNew ? 512 * 1024 * 1024 : 32 * 1024 * 1024)) throw diskFull(settings.dir);
-      const site = { dir: settings.dir, ports: settings.ports, credentials: ensureCredentials(settings.dir) };
-      const waiting = new Set(chosen(settings).map(({ title }) => title));
-      const results = await Promise.allSettled(
-        chosen(settings).map(async (store) => {
-          await startServer(store, site);
-          waiting.delete(store.title);
-          if (waiting.size > 0) say(`${store.title} answers, waiting for ${[...waiting].join(", ")}`);
-        }),
-      );
-      throwAll(results.flatMap((result) => (result.status === "rejected" ? [result.reason] : [])));
-    } catch (error) {
-      if (error instanceof Error && "code" in error && error.code === "ENOSPC") throw diskFull(settings.dir, error);
-      throw error;
-    }
-    return await statusStores(settings);
-  });
+  return await withLock(
+    settings.dir,
+    () => say("waiting for another stores command to end"),
+    async () => {
+      try {
+        mkdirSync(settings.dir, { recursive: true });
+        // A first start writes about 150 MB; later ones little, and may be wanted to delete something.
+        const neededMb = existsSync(credentialsFile(settings.dir)) ? 32 : 512;
+        if (isDiskFull(settings.dir, neededMb)) throw diskFull(settings.dir, `less than ${neededMb} MB are free`);
+        const site = { dir: settings.dir, ports: settings.ports, credentials: ensureCredentials(settings.dir) };
+        const waiting = new Set(chosen(settings).map(({ title }) => title));
+        const results = await Promise.allSettled(
+          chosen(settings).map(async (store) => {
+            await startServer(store, site);
+            waiting.delete(store.title);
+            if (waiting.size > 0) say(`${store.title} answers, waiting for ${[...waiting].join(", ")}`);
+          }),
+        );
+        throwAll(results.flatMap((result) => (result.status === "rejected" ? [result.reason] : [])));
+      } catch (error) {
+        if (error instanceof Error && "code" in error && error.code === "ENOSPC")
+          throw diskFull(settings.dir, "nothing could be written", error);
+        throw error;
+      }
+      return await statusStores(settings);
+    },
+  );
+}
+
+/** The ports in use now: a running server is where it is, also when it was started with another offset than asked. */
+export function portsInUse(options: StoresOptions = {}): Ports {
+  const { dir, ports } = settingsOf(options);
+  const at = (name: StoreName): readonly number[] => {
+    const listensOn = runningServer(dir, stores[name])?.listensOn ?? [];
+    return listensOn.length === 0 ? stores[name].listensOn(ports) : listensOn;
+  };
+  const [qdrantPort = ports.qdrant, qdrantGrpc = ports.qdrantGrpc] = at("qdrant");
+  return {
+    minio: at("minio")[0] ?? ports.minio,
+    postgresql: at("postgresql")[0] ?? ports.postgresql,
+    qdrant: qdrantPort,
+    qdrantGrpc,
+    redis: at("redis")[0] ?? ports.redis,
+  };
 }
 
 /** True when every chosen store runs where it should and accepts connections. Takes milliseconds. */
 export async function allReady(options: StoresOptions = {}): Promise<boolean> {
   const settings = settingsOf(options);
+  checkOwner(settings.dir, "look");
   for (const store of chosen(settings)) {
     const running = runningServer(settings.dir, store);
     if (running?.version === undefined || !listensAt(running, store, settings.ports)) return false;
@@ -121,8 +148,13 @@ export async function allReady(options: StoresOptions = {}): Promise<boolean> {
 /** Stops the stores, all at the same time. One that does not run is no error. The data stay. */
 export async function stopStores(options: StoresOptions & Progress = {}): Promise<Stopped[]> {
   const settings = settingsOf(options);
+  checkOwner(settings.dir, "stop");
   const say = options.say ?? (() => undefined);
-  return await withLock(settings.dir, () => say("waiting for another stores command to end"), () => stopAll(settings));
+  return await withLock(
+    settings.dir,
+    () => say("waiting for another stores command to end"),
+    () => stopAll(settings),
+  );
 }
 
 async function stopAll(settings: Settings): Promise<Stopped[]> {
@@ -141,12 +173,18 @@ async function stopAll(settings: Settings): Promise<Stopped[]> {
 /** What `resetStores` would delete now: only files and folders that the stores made. */
 export function resetPaths(options: StoresOptions = {}): string[] {
   const { dir } = settingsOf(options);
+  checkOwner(dir, "reset");
   return [
     ...Object.values(stores).map((store) => store.folder(dir)),
     ...["logs", "run", "compose.env"].map((name) => join(dir, name)),
+    // Half written when a command was killed; may hold credentials.
+    ...(existsSync(dir)
+      ? readdirSync(dir)
+          .filter((name) => name.endsWith(".tmp"))
+          .map((name) => join(dir, name))
+      : []),
     credentialsFile(dir),
-    passphraseFile(dir),
-    // The state describes tenants whose data go, and its passphrase goes too.
+    // The state describes tenants whose data go.
     stateDir(dir),
   ].filter((path) => existsSync(path));
 }
@@ -156,24 +194,29 @@ export async function resetStores(options: Omit<StoresOptions, "only"> & Progres
   const { dir, ports } = settingsOf(options);
   const settings = settingsOf({ dir, ports });
   const say = options.say ?? (() => undefined);
-  return await withLock(dir, () => say("waiting for another stores command to end"), async () => {
-    await stopAll(settings);
-    const paths = resetPaths(settings);
-    // The credentials last: until then an interrupted reset leaves stores that still start.
-    for (const path of paths) rmSync(path, { recursive: true, force: true, maxRetries: 3 });
-    if (existsSync(dir) && readdirSync(dir).length === 0) rmdirSync(dir);
-    return paths;
-  });
+  return await withLock(
+    dir,
+    () => say("waiting for another stores command to end"),
+    async () => {
+      await stopAll(settings);
+      const paths = resetPaths(settings);
+      // The credentials last: until then an interrupted reset leaves stores that still start.
+      for (const path of paths) rmSync(path, { recursive: true, force: true, maxRetries: 3 });
+      if (existsSync(dir) && readdirSync(dir).length === 0) rmdirSync(dir);
+      return paths;
+    },
+  );
 }
 
 function throwAll(errors: readonly unknown[]): void {
   if (errors.length === 0) return;
   if (errors.length === 1) throw errors[0];
-  throw new AggregateError(errors, errors.map((error) => (error instanceof Error ? error.message : String(error))).join("\n\n"));
+  throw new AggregateError(
+    errors,
+    errors.map((error) => (error instanceof Error ? error.message : String(error))).join("\n\n"),
+  );
 }
 
-function diskFull(dir: string, cause?: Error): Error {
-  return new Error(`the disk of ${dir} is full (the stores need 512 MB to begin with): free some space, then: npm run stores -- start`, {
-    cause,
-  });
+function diskFull(dir: string, detail: string, cause?: Error): Error {
+  return new Error(`the disk of ${dir} is full (${detail}): free some space, then: npm run stores -- start`, { cause });
 }

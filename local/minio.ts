@@ -55,7 +55,10 @@ export const minio: Store = {
       retryOptions: { disableRetry: true },
     });
     await client.listBuckets();
-    const printed = await run({ command: this.installed() ?? "minio", args: ["--version"] }, { env: cleanEnvironment("/nonexistent") });
+    const printed = await run(
+      { command: this.installed() ?? "minio", args: ["--version"] },
+      { env: cleanEnvironment("/nonexistent") },
+    );
     return /^minio version (\S+)/m.exec(printed)?.[1] ?? "unknown";
   },
 

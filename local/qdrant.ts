@@ -65,6 +65,8 @@ async function checkPackaged(): Promise<void> {
   await pipeline(createReadStream(packaged), hash);
   const found = hash.digest("hex");
   if (found !== packagedSha256) {
-    throw new Error(`${packaged} has sha256 ${found}, not ${packagedSha256}: it is not run. Install it again with: npm ci`);
+    throw new Error(
+      `${packaged} has sha256 ${found}, not ${packagedSha256}: it is not run. Install it again with: npm ci`,
+    );
   }
 }

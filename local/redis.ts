@@ -70,7 +70,9 @@ export const redis: Store = {
 function aclLines(saved: string, credentials: Credentials): string {
   const { user, password } = credentials.redis;
   const hash = createHash("sha256").update(password).digest("hex");
-  const tenants = saved.split("\n").filter((line) => line.trim() !== "" && !["default", user].includes(line.split(" ")[1] ?? ""));
+  const tenants = saved
+    .split("\n")
+    .filter((line) => line.trim() !== "" && !["default", user].includes(line.split(" ")[1] ?? ""));
   return [
     `user default reset off sanitize-payload resetchannels -@all`,
     `user ${user} reset on #${hash} sanitize-payload ~* &* +@all`,

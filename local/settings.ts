@@ -39,7 +39,7 @@ export interface Settings {
 export function portsAt(offset: number = offsetFromEnvironment()): Ports {
   if (!Number.isInteger(offset) || 15432 + offset < 1024 || 19000 + offset > 65535) {
     throw new Error(
-      `TENANT_STORES_PORT_OFFSET must be a whole number from -14408 to 46535 (for example 1000), not ${String(offset)}`,
+      `the port offset must be a whole number from -14408 to 46535, not ${process.env["TENANT_STORES_PORT_OFFSET"] ?? offset}: set TENANT_STORES_PORT_OFFSET to, for example, 1000`,
     );
   }
   return {

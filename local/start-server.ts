@@ -11,7 +11,6 @@ import type { Launch, Site, Store } from "./store.ts";
 import { stopServer } from "./stop-server.ts";
 
 const answerWithinSeconds = 60;
-const fullDiskBytes = 32 * 1024 * 1024;
 
 /** Starts the server if it does not run, and returns when it answered with the administrator's credentials. */
 export async function startServer(store: Store, site: Site): Promise<Running> {
@@ -103,7 +102,8 @@ function failure(store: Store, site: Site, from: number | undefined, what: strin
   );
 }
 
-export function isDiskFull(dir: string, neededBytes: number = fullDiskBytes): boolean {
+/** True when less than that is free where the folder lies. */
+export function isDiskFull(dir: string, neededMb = 32): boolean {
   const { bavail, bsize } = statfsSync(dir);
-  return bavail * bsize < neededBytes;
+  return bavail * bsize < neededMb * 1024 * 1024;
 }

@@ -20,7 +20,9 @@ export async function stopServer(store: Store, dir: string, running: Running): P
       return signal;
     }
   }
-  throw new Error(`${store.title} (process ${running.pid}) does not end, even after SIGKILL: look at it with: cat /proc/${running.pid}/status`);
+  throw new Error(
+    `${store.title} (process ${running.pid}) does not end, even after SIGKILL: look at it with: cat /proc/${running.pid}/status`,
+  );
 }
 
 // The identity is checked right before: a signal never goes to a process that merely got the same id.
@@ -30,6 +32,9 @@ function send(running: Running, signal: NodeJS.Signals): void {
     process.kill(running.pid, signal);
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && cause.code === "ESRCH") return;
-    throw new Error(`process ${running.pid} cannot be stopped: it belongs to another user. Run: sudo npm run stores -- stop`, { cause });
+    throw new Error(
+      `process ${running.pid} cannot be stopped: it belongs to another user. Run: sudo npm run stores -- stop`,
+      { cause },
+    );
   }
 }

@@ -4,7 +4,15 @@ import { relative } from "node:path";
 import { Argument, Command } from "commander";
 import { runSteps } from "../toolchain/steps.ts";
 import { writeComposeEnv } from "./compose.ts";
-import { allReady, resetPaths, resetStores, startStores, statusStores, stopStores, type StoreStatus } from "./lifecycle.ts";
+import {
+  allReady,
+  resetPaths,
+  resetStores,
+  startStores,
+  statusStores,
+  stopStores,
+  type StoreStatus,
+} from "./lifecycle.ts";
 import { settingsOf, storeNames, type StoreName, type StoresOptions } from "./settings.ts";
 import { installSteps, storesSteps } from "./steps.ts";
 
@@ -36,7 +44,8 @@ program
     const wasRunning = await allReady(options);
     if (!wasRunning) await runSteps(json ? [...installSteps(options), quietStart(options)] : storesSteps(options));
     await show(await statusStores(options), json);
-    if (!json) say(wasRunning ? "\nThey were already running." : `\nPoint this shell at them: eval "$(npm run -s env)"`);
+    if (!json)
+      say(wasRunning ? "\nThey were already running." : `\nPoint this shell at them: eval "$(npm run -s env)"`);
   });
 
 program
@@ -48,7 +57,9 @@ program
     const stopped = await stopStores({ ...only(names), say: note });
     if (json) return print(stopped);
     for (const { title, by } of stopped) {
-      say(`${title}: ${by === undefined ? "was not running" : by === "SIGKILL" ? "killed, it did not end by itself" : "stopped"}`);
+      say(
+        `${title}: ${by === undefined ? "was not running" : by === "SIGKILL" ? "killed, it did not end by itself" : "stopped"}`,
+      );
     }
   });
 
@@ -65,17 +76,18 @@ program
 
 program
   .command("reset")
-  .description("stop them and delete all their data, credentials and Pulumi state")
+  .description("stop them and delete their data, credentials and Pulumi state")
   .option("--yes", "do not ask")
   .option("--json", "print what was deleted as JSON")
   .action(async ({ yes, json }: Json & { readonly yes?: true }) => {
     const paths = resetPaths();
     if (paths.length === 0) return json ? print([]) : say(`Nothing to delete in ${settingsOf().dir}.`);
     note(`This stops the stores and deletes:\n${paths.map((path) => `  ${path}`).join("\n")}`);
-    if (!yes && !(await confirmed())) throw new Error("nothing was deleted: to delete without being asked: npm run stores -- reset --yes");
+    if (!yes && !(await confirmed()))
+      throw new Error("nothing was deleted: to delete without being asked: npm run stores -- reset --yes");
     const deleted = await resetStores({ say: note });
     if (json) print(deleted);
-    else say("Deleted. Tenants' age keys and SOPS files (.secrets/tenants) are kept.");
+    else say("Deleted. Kept: Pulumi's passphrase, and the tenants' age keys and SOPS files (.secrets/tenants).");
   });
 
 program
@@ -89,13 +101,20 @@ function only(names: readonly StoreName[]): StoresOptions {
 
 // With --json the table of steps stays out of the way, installations still show.
 function quietStart(options: StoresOptions): ReturnType<typeof storesSteps>[number] {
-  return { title: "Start the stores", done: () => allReady(options), run: async () => void (await startStores(options)) };
+  return {
+    title: "Start the stores",
+    done: () => allReady(options),
+    run: async () => void (await startStores(options)),
+  };
 }
 
 async function show(states: readonly StoreStatus[], json: true | undefined): Promise<void> {
   if (json) return print(states);
   const { default: Table } = await import("cli-table3");
-  const table = new Table({ head: ["Store", "State", "PID", "Port", "URL", "Data", "Version"], style: { head: [], border: [], compact: true } });
+  const table = new Table({
+    head: ["Store", "State", "PID", "Port", "URL", "Data", "Version"],
+    style: { head: [], border: [], compact: true },
+  });
   for (const { title, running, ready, pid, port, url, folder, version } of states) {
     const state = ready ? "ready" : running ? "not answering" : "stopped";
     table.push([title, state, pid ?? "", port, url, shortest(folder), version ?? ""]);

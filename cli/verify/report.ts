@@ -32,3 +32,23 @@ export interface Report {
   /** UUIDv7. */
   readonly report_id: string;
 }
+
+/** The report as a table, for a person. Colours only on a terminal that wants them. */
+export async function formatReport(report: Report): Promise<string> {
+  const { default: Table } = await import("cli-table3");
+  const table = new Table({ head: ["", "store", "test", "result", "expected", "why"], style: { head: [], border: [] } });
+  for (const check of report.checks) {
+    const why = check.pass ? "" : check.detail;
+    table.push([check.pass ? "✓" : "✗", check.store, check.test, check.result, check.expected, wrapped(why, 60)]);
+  }
+  const failed = report.checks.filter((check) => !check.pass).length;
+  const verdict = report.overall_pass
+    ? `Tenant ${report.tenant_id} is isolated: ${report.checks.length} checks passed.`
+    : `Tenant ${report.tenant_id} is NOT isolated: ${failed} of ${report.checks.length} checks failed.`;
+  return `${table.toString()}\n${verdict}`;
+}
+
+/** Breaks a text into lines of at most `width` where it has spaces. */
+function wrapped(text: string, width: number): string {
+  return text.replace(new RegExp(`(?=.{${width + 1},})(.{1,${width}}) `, "g"), "$1\n");
+}

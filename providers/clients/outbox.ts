@@ -56,7 +56,10 @@ export async function deliverOutbox(all?: PlatformServer): Promise<Delivery> {
   const files = await waiting();
   if (files.length === 0) return { delivered: 0, kept: 0, problems: [] };
   try {
-    const problems = await withPlatform((client) => deliver(files, (event) => emitEvent(client, event)), all ?? servers());
+    const problems = await withPlatform(
+      (client) => deliver(files, (event) => emitEvent(client, event)),
+      all ?? servers(),
+    );
     return { delivered: files.length - problems.length, kept: problems.length, problems };
   } catch (cause) {
     return { delivered: 0, kept: files.length, problems: [(cause as Error).message] };
@@ -84,7 +87,10 @@ async function waiting(): Promise<string[]> {
   const folder = outboxDir();
   try {
     const names = await readdir(folder);
-    return names.filter((name) => name.endsWith(".json")).sort().map((name) => join(folder, name));
+    return names
+      .filter((name) => name.endsWith(".json"))
+      .sort()
+      .map((name) => join(folder, name));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;

@@ -59,7 +59,9 @@ export async function removeTenant(client: Client, tenant: string): Promise<bool
 
 /** A tenant's row; undefined when it is not registered. */
 export async function getTenant(client: Client, tenant: string): Promise<TenantRow | undefined> {
-  const { rows } = await client.query<TenantRow>(`SELECT ${columns} FROM public.tenants WHERE tenant_id = $1`, [tenant]);
+  const { rows } = await client.query<TenantRow>(`SELECT ${columns} FROM public.tenants WHERE tenant_id = $1`, [
+    tenant,
+  ]);
   return rows[0];
 }
 

@@ -53,6 +53,16 @@ export function engineConfig(env: NodeJS.ProcessEnv = process.env): ConfigLookup
   return (key) => all[`tenant-storage:${key}`];
 }
 
+/** The settings that the configuration overrides, as environment variables for a program the engine starts. */
+export function configuredEnvironment(
+  config: ConfigLookup = engineConfig(),
+): { name: string; value: string; secret: boolean }[] {
+  return Object.values<Setting>(settings).flatMap(({ env, config: key, secret = false }) => {
+    const value = config(key);
+    return value === undefined ? [] : [{ name: env, value, secret }];
+  });
+}
+
 /**
  * The shared servers.
  * @throws Error naming every setting that is missing or malformed, at once, and the command that helps.

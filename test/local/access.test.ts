@@ -47,7 +47,9 @@ test("everything listens on the loopback address only", () => {
   const addresses = ["/proc/net/tcp", "/proc/net/tcp6"]
     .flatMap((table) => readFileSync(table, "utf8").split("\n").slice(1))
     .map((line) => line.trim().split(/\s+/))
-    .filter(([, local = "", , state]) => state === "0A" && wanted.includes(Number.parseInt(local.split(":")[1] ?? "", 16)))
+    .filter(
+      ([, local = "", , state]) => state === "0A" && wanted.includes(Number.parseInt(local.split(":")[1] ?? "", 16)),
+    )
     .map(([, local = ""]) => local.split(":")[0]);
   expect(addresses.length).toBeGreaterThanOrEqual(wanted.length);
   for (const address of addresses) expect(["0100007F", "00000000000000000000000001000000"]).toContain(address);
@@ -68,7 +70,12 @@ test("the servers see nothing of the caller's environment", () => {
 });
 
 test("Redis refuses the default user, and calls without a user", async () => {
-  const refused = new Redis({ host: "127.0.0.1", port: ports.redis, retryStrategy: () => null, maxRetriesPerRequest: 0 });
+  const refused = new Redis({
+    host: "127.0.0.1",
+    port: ports.redis,
+    retryStrategy: () => null,
+    maxRetriesPerRequest: 0,
+  });
   refused.on("error", () => undefined);
   await expect(refused.ping()).rejects.toThrow(/NOAUTH/);
   refused.disconnect();
@@ -87,7 +94,10 @@ test("Qdrant refuses calls without the key, and takes tokens", async () => {
   expect((await fetch(url, { headers: { "api-key": "wrong" } })).status).toBe(401);
   const { SignJWT } = await import("jose");
   const key = new TextEncoder().encode(stores.credentials().qdrant.apiKey);
-  const token = await new SignJWT({ access: "r" }).setProtectedHeader({ alg: "HS256" }).setExpirationTime("1m").sign(key);
+  const token = await new SignJWT({ access: "r" })
+    .setProtectedHeader({ alg: "HS256" })
+    .setExpirationTime("1m")
+    .sign(key);
   expect((await fetch(url, { headers: { "api-key": token } })).status).toBe(200);
 });
 
@@ -95,11 +105,16 @@ test("MinIO refuses strangers, has no console, and encrypts with its own key", a
   const { user, password } = stores.credentials().minio;
   const options = { endPoint: "127.0.0.1", port: ports.minio, useSSL: false, region: "us-east-1" };
   await expect(new MinioClient(options).listBuckets()).rejects.toThrow(/Access Denied/i);
-  expect((await fetch(`http://127.0.0.1:${ports.minio}/`, { headers: { accept: "text/html", "user-agent": "Mozilla/5.0" } })).status).toBe(403);
+  expect(
+    (await fetch(`http://127.0.0.1:${ports.minio}/`, { headers: { accept: "text/html", "user-agent": "Mozilla/5.0" } }))
+      .status,
+  ).toBe(403);
 
   const client = new MinioClient({ ...options, accessKey: user, secretKey: password });
   await client.makeBucket("sealed");
-  await client.setBucketEncryption("sealed", { Rule: [{ ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" } }] });
+  await client.setBucketEncryption("sealed", {
+    Rule: [{ ApplyServerSideEncryptionByDefault: { SSEAlgorithm: "AES256" } }],
+  });
   await client.putObject("sealed", "object", "plain text of the object");
   const { metaData } = await client.statObject("sealed", "object");
   expect(metaData).toMatchObject({ "x-amz-server-side-encryption": "AES256" });
@@ -107,7 +122,13 @@ test("MinIO refuses strangers, has no console, and encrypts with its own key", a
 
 test("PostgreSQL rejects who has no line of its own, whether the database exists or not", async () => {
   const { password } = stores.credentials().postgresql;
-  const admin = new pg.Client({ host: "127.0.0.1", port: ports.postgresql, user: adminName, password, database: "postgres" });
+  const admin = new pg.Client({
+    host: "127.0.0.1",
+    port: ports.postgresql,
+    user: adminName,
+    password,
+    database: "postgres",
+  });
   await admin.connect();
   await admin.query("CREATE ROLE stranger LOGIN PASSWORD 'password-of-a-test'");
   const { rows } = await admin.query<{ name: string; setting: string }>(
@@ -121,13 +142,21 @@ test("PostgreSQL rejects who has no line of its own, whether the database exists
     max_connections: "200",
     data_checksums: "on",
   });
-  await expect(admin.query("ALTER ROLE nobody_at_all PASSWORD 'SECRET-IN-STATEMENT'")).rejects.toThrow(/does not exist/);
+  await expect(admin.query("ALTER ROLE nobody_at_all PASSWORD 'SECRET-IN-STATEMENT'")).rejects.toThrow(
+    /does not exist/,
+  );
   await admin.end();
   expect(readFileSync(join(dir, "logs/postgresql.log"), "utf8")).not.toContain("SECRET-IN-STATEMENT");
 
   const answers = await Promise.all(
     ["postgres", "there_is_none"].map(async (database) => {
-      const client = new pg.Client({ host: "127.0.0.1", port: ports.postgresql, user: "stranger", password: "password-of-a-test", database });
+      const client = new pg.Client({
+        host: "127.0.0.1",
+        port: ports.postgresql,
+        user: "stranger",
+        password: "password-of-a-test",
+        database,
+      });
       client.on("error", () => undefined);
       return await client.connect().then(
         () => "connected",
@@ -138,7 +167,13 @@ test("PostgreSQL rejects who has no line of its own, whether the database exists
   expect(answers[0]).toMatch(/^pg_hba\.conf rejects connection/);
   expect(answers[1]).toBe(answers[0]);
 
-  const wrong = new pg.Client({ host: "127.0.0.1", port: ports.postgresql, user: adminName, password: "wrong", database: "postgres" });
+  const wrong = new pg.Client({
+    host: "127.0.0.1",
+    port: ports.postgresql,
+    user: adminName,
+    password: "wrong",
+    database: "postgres",
+  });
   wrong.on("error", () => undefined);
   await expect(wrong.connect()).rejects.toThrow(/password authentication failed/);
 });

@@ -61,7 +61,12 @@ describe("a stale record", () => {
     onTestFinished(() => void bystander.kill());
     const identity = identify(bystander.pid ?? 0);
     mkdirSync(join(set.dir, "run"), { recursive: true });
-    const record = { ...identity, startTime: (identity?.startTime ?? 0) - 1, listensOn: [set.ports.redis], version: "7" };
+    const record = {
+      ...identity,
+      startTime: (identity?.startTime ?? 0) - 1,
+      listensOn: [set.ports.redis],
+      version: "7",
+    };
     writeFileSync(join(set.dir, "run/redis.json"), JSON.stringify(record));
     const options = { dir: set.dir, ports: set.ports, only: ["redis"] as const };
     expect((await statusStores(options))[0]?.running).toBe(false);
@@ -116,18 +121,22 @@ test("data without their credentials are not overwritten", async () => {
   await expect(startStores(options)).rejects.toThrow(/credentials\.json is gone.*npm run stores -- reset$/);
 });
 
-test.each([250, 700])("killed %i ms into the first start, the next start converges", async (milliseconds) => {
-  const set = fresh(3900);
-  const child = spawn(process.execPath, [join(root, "local/stores.ts"), "start"], {
-    env: { ...process.env, TENANT_STORES_DIR: set.dir, TENANT_STORES_PORT_OFFSET: String(set.offset) },
-    stdio: "ignore",
-  });
-  await sleep(milliseconds);
-  child.kill("SIGKILL");
-  await new Promise((resolve) => child.once("close", resolve));
-  const states = await startStores({ dir: set.dir, ports: set.ports });
-  expect(states.every(({ ready }) => ready)).toBe(true);
-}, 30_000);
+test.each([250, 700])(
+  "killed %i ms into the first start, the next start converges",
+  async (milliseconds) => {
+    const set = fresh(3900);
+    const child = spawn(process.execPath, [join(root, "local/stores.ts"), "start"], {
+      env: { ...process.env, TENANT_STORES_DIR: set.dir, TENANT_STORES_PORT_OFFSET: String(set.offset) },
+      stdio: "ignore",
+    });
+    await sleep(milliseconds);
+    child.kill("SIGKILL");
+    await new Promise((resolve) => child.once("close", resolve));
+    const states = await startStores({ dir: set.dir, ports: set.ports });
+    expect(states.every(({ ready }) => ready)).toBe(true);
+  },
+  30_000,
+);
 
 test("a paused server is stopped all the same", async () => {
   const set = fresh(4000);
@@ -137,17 +146,21 @@ test("a paused server is stopped all the same", async () => {
   expect((await stopStores(options))[0]?.by).toBe("SIGTERM");
 });
 
-test.runIf(process.getuid?.() === 0)("a checkout that only root may enter", async () => {
-  const set = fresh(4100, 0o700);
-  const options = { dir: set.dir, ports: set.ports, only: ["postgresql", "redis"] as const };
-  const states = await startStores(options);
-  for (const { pid } of states) {
-    const status = readFileSync(`/proc/${pid}/status`, "utf8");
-    expect(status).not.toMatch(/^Uid:\s+0\s/m);
-    // One capability, to pass the folder: nothing else.
-    expect(status).toMatch(/^CapEff:\s+000000000000000[24]$/m);
-  }
-  await stopStores(options);
-  expect((await startStores(options)).every(({ ready }) => ready)).toBe(true);
-  expect(existsSync(join(set.dir, "postgresql/data/PG_VERSION"))).toBe(true);
-}, 30_000);
+test.runIf(process.getuid?.() === 0)(
+  "a checkout that only root may enter",
+  async () => {
+    const set = fresh(4100, 0o700);
+    const options = { dir: set.dir, ports: set.ports, only: ["postgresql", "redis"] as const };
+    const states = await startStores(options);
+    for (const { pid } of states) {
+      const status = readFileSync(`/proc/${pid}/status`, "utf8");
+      expect(status).not.toMatch(/^Uid:\s+0\s/m);
+      // One capability, to pass the folder: nothing else.
+      expect(status).toMatch(/^CapEff:\s+000000000000000[24]$/m);
+    }
+    await stopStores(options);
+    expect((await startStores(options)).every(({ ready }) => ready)).toBe(true);
+    expect(existsSync(join(set.dir, "postgresql/data/PG_VERSION"))).toBe(true);
+  },
+  30_000,
+);

@@ -1,6 +1,7 @@
 // Start, status, stop and reset of the real servers.
-import { existsSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { Redis } from "ioredis";
 import { Client as MinioClient } from "minio";
 import pg from "pg";
@@ -46,7 +47,7 @@ async function qdrant(path: string, method = "GET", body?: unknown): Promise<unk
   const variables = storesEnv({ dir, ports });
   const response = await fetch(`${variables["QDRANT_URL"]}${path}`, {
     method,
-    headers: { "api-key": variables["QDRANT_API_KEY"] ?? "", "content-type": "application/json" },
+    headers: { "api-key": variables["QDRANT_API_KEY"] ?? "", "content-type": "application/json", connection: "close" },
     ...(body !== undefined && { body: JSON.stringify(body) }),
   });
   expect(response.status).toBe(200);
@@ -83,7 +84,10 @@ test("a second start changes nothing, at once", async () => {
 
 test("two starts at the same time start one set", async () => {
   await stopStores({ dir, ports, only: ["redis"] });
-  const [one, two] = await Promise.all([command("stores", ["start", "--json"], stores), command("stores", ["start", "--json"], stores)]);
+  const [one, two] = await Promise.all([
+    command("stores", ["start", "--json"], stores),
+    command("stores", ["start", "--json"], stores),
+  ]);
   expect([one.code, two.code]).toEqual([0, 0]);
   expect(one.stdout).toBe(two.stdout);
 });
@@ -128,7 +132,8 @@ describe("status", () => {
   test("as a table, exit code 0", async () => {
     const { code, stdout } = await command("stores", ["status"], stores);
     expect(code).toBe(0);
-    for (const word of ["MinIO", "PostgreSQL", "Qdrant", "Redis", "ready", String(ports.redis)]) expect(stdout).toContain(word);
+    for (const word of ["MinIO", "PostgreSQL", "Qdrant", "Redis", "ready", String(ports.redis)])
+      expect(stdout).toContain(word);
   });
 
   test("a stopped store is shown, exit code 3; start brings only it back", async () => {
@@ -150,7 +155,7 @@ describe("env", () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     for (const line of stdout.trimEnd().split("\n")) expect(line).toMatch(/^(export [A-Z_]+='.*'|unset [A-Z_ ]+)$/);
     expect(stdout).toContain(`export MINIO_ENDPOINT='http://127.0.0.1:${ports.minio}'\n`);
-    expect(stdout).toContain(`export PULUMI_BACKEND_URL='file://${dir}/state'\n`);
+    expect(stdout).toContain(`export PULUMI_BACKEND_URL='${pathToFileURL(join(dir, "state")).href}'\n`);
   });
 
   test("as JSON equals environment()", async () => {
@@ -182,7 +187,8 @@ describe("reset", () => {
     const { code, stdout } = await command("stores", ["reset", "--yes", "--json"], stores);
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toContain(join(dir, "minio"));
-    expect(existsSync(dir)).toBe(false);
+    // The passphrase stays: a person's own stack settings may be encrypted with it.
+    expect(readdirSync(dir)).toEqual(["pulumi-passphrase"]);
     for (const { pid } of first) expect(existsSync(`/proc/${pid}`)).toBe(false);
     await startStores({ dir, ports });
     expect(readFileSync(join(dir, "credentials.json"), "utf8")).not.toBe(old);

@@ -52,7 +52,11 @@ export interface Ran {
 }
 
 /** Runs a command of `local/` as a person would, on that set of stores. */
-export function command(script: "stores" | "env", args: readonly string[], { dir, offset }: TemporaryStores): Promise<Ran> {
+export function command(
+  script: "stores" | "env",
+  args: readonly string[],
+  { dir, offset }: TemporaryStores,
+): Promise<Ran> {
   const started = performance.now();
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, [join(root, "local", `${script}.ts`), ...args], {

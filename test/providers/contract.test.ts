@@ -90,7 +90,10 @@ const cases: readonly Case[] = [
     file: "reservation",
     inputs: () => ({ tenant, stack: tenant, networks: ["10.99.0.0/16"] }),
     changed: () => ({ tenant, stack: tenant, networks: ["10.98.0.0/16"] }),
-    outside: { change: () => sql(`DELETE FROM public.reservations WHERE tenant_id = '${tenant}'`, "platform"), gone: true },
+    outside: {
+      change: () => sql(`DELETE FROM public.reservations WHERE tenant_id = '${tenant}'`, "platform"),
+      gone: true,
+    },
   },
   {
     file: "sops-file",
@@ -158,7 +161,8 @@ const cases: readonly Case[] = [
     inputs: () => row(),
     changed: () => row({ endpoints: { minio: "http://two" } }),
     outside: {
-      change: () => sql(`UPDATE public.tenants SET credentials_ref = 'elsewhere' WHERE tenant_id = '${tenant}'`, "platform"),
+      change: () =>
+        sql(`UPDATE public.tenants SET credentials_ref = 'elsewhere' WHERE tenant_id = '${tenant}'`, "platform"),
     },
   },
   {

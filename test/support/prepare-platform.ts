@@ -9,9 +9,12 @@ import { databaseOwner, templateDatabase } from "../../components/shared.ts";
 /** Makes the platform database, the template and the token collection on the stores of the environment, where missing. */
 export async function preparePlatform(): Promise<void> {
   await withAdmin(async (client) => {
-    const has = async (from: string, name: string) => (await client.query(`SELECT FROM ${from} = $1`, [name])).rowCount === 1;
-    if (!(await has("pg_database WHERE datname", "platform"))) await client.query("CREATE DATABASE platform TEMPLATE template0");
-    if (!(await has("pg_roles WHERE rolname", databaseOwner))) await client.query(`CREATE ROLE ${databaseOwner} NOLOGIN NOINHERIT`);
+    const has = async (from: string, name: string) =>
+      (await client.query(`SELECT FROM ${from} = $1`, [name])).rowCount === 1;
+    if (!(await has("pg_database WHERE datname", "platform")))
+      await client.query("CREATE DATABASE platform TEMPLATE template0");
+    if (!(await has("pg_roles WHERE rolname", databaseOwner)))
+      await client.query(`CREATE ROLE ${databaseOwner} NOLOGIN NOINHERIT`);
   });
   await schema.create({ database: "platform", version: 1 });
   await template.create({ template: templateDatabase, owner: databaseOwner, version: templateVersion });

@@ -14,11 +14,9 @@ import (
 )
 
 // Serve answers the engine until the engine goes away. The engine's address is the last argument; the flags are those
-// the engine may pass to any language host.
+// the engine may pass to any plugin; the SDK defines the others.
 func Serve(ctx context.Context) error {
 	tracing := flag.String("tracing", "", "where the program sends traces")
-	flag.Bool("logtostderr", false, "accepted, unused")
-	flag.Int("v", 0, "accepted, unused")
 	flag.Parse()
 	if flag.NArg() == 0 {
 		return fmt.Errorf("no engine address: this program is started by `pulumi`, not by hand")

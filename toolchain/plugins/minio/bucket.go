@@ -33,8 +33,7 @@ type bucketState struct {
 
 func (*bucket) Annotate(a infer.Annotator) { a.SetToken("index/s3Bucket", "S3Bucket") }
 
-func (*bucketArgs) Annotate(a infer.Annotator) {
-	args := &bucketArgs{}
+func (args *bucketArgs) Annotate(a infer.Annotator) {
 	a.SetDefault(&args.ACL, "private")
 }
 

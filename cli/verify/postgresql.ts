@@ -1,0 +1,159 @@
+// PostgreSQL: the tenant's role reaches its database and no other, and nobody else reaches it (plan, section 3.2).
+import type { Client } from "pg";
+import { platformDatabase } from "../../providers/clients/platform-db.ts";
+import { adminClient, closeSession, inTransaction, openSession, sqlState } from "../../providers/clients/postgresql.ts";
+import { Mismatch, refused, works, type Dialect, type Finding, type StoreDefinition, type Subject } from "./checks.ts";
+import { newTrace } from "./probe.ts";
+
+const dialect: Dialect = {
+  // Only the server's errors have a severity.
+  code: (error) => ((error as { severity?: unknown }).severity === undefined ? undefined : sqlState(error)),
+  refusals: [
+    "42501", // permission denied for database
+    "28000", // pg_hba.conf rejects the connection, or has no line for it
+    "55000", // the database accepts no connections from anyone: a template
+  ],
+};
+
+interface Context extends Subject {
+  /** Asks as the administrator; one question at a time, as the protocol wants it. */
+  readonly ask: <T extends object>(query: string, values: readonly unknown[]) => Promise<T[]>;
+  /** A session of the tenant's role. The caller closes it. */
+  readonly connect: (database: string) => Promise<Client>;
+}
+
+/** Rolled back on success. */
+class Rollback extends Error {}
+
+async function ownAccess(client: Client): Promise<void> {
+  const table = `tenant_verify_${newTrace().replaceAll("-", "")}`;
+  const inside = async (): Promise<never> => {
+    await client.query(`CREATE TABLE public.${table} (value text)`);
+    await client.query(`INSERT INTO public.${table} VALUES ('written')`);
+    const read = await client.query<{ value: string }>(`SELECT value FROM public.${table}`);
+    if (read.rows[0]?.value !== "written") throw new Mismatch("the row that was written was not read");
+    const listed = await client.query(
+      "SELECT FROM pg_catalog.pg_tables WHERE schemaname = 'public' AND tablename = $1",
+      [table],
+    );
+    if (listed.rowCount !== 1) throw new Mismatch("the table that was made is not listed");
+    await client.query(`DROP TABLE public.${table}`);
+    throw new Rollback();
+  };
+  await inTransaction(client, inside).catch((error: unknown) => {
+    if (!(error instanceof Rollback)) throw error;
+  });
+}
+
+/** Connections that must be refused. */
+function refusedConnections(c: Context, databases: readonly string[]): Promise<Finding> {
+  const attempts = databases.map((what) => ({ what, run: async () => closeSession(await c.connect(what)) }));
+  return refused(dialect, attempts);
+}
+
+/** FAILED with every row's `problem`, OK without one. */
+function noProblems(c: Context, query: string, values: readonly string[]): Promise<Finding> {
+  return works(dialect, async () => {
+    const rows = await c.ask<{ problem: string }>(query, values);
+    if (rows.length > 0) throw new Mismatch(rows.map((row) => row.problem).join("; "));
+  });
+}
+
+export const postgresql: StoreDefinition<Context> = {
+  store: "postgresql",
+  async within(subject, work) {
+    const { postgres_password: password } = await subject.credentials;
+    const admin = await adminClient(subject.servers);
+    let last: Promise<unknown> = Promise.resolve();
+    const ask: Context["ask"] = async <T extends object>(query: string, values: readonly unknown[]) => {
+      const answer = last.then(async () => (await admin.query<T>(query, [...values])).rows);
+      last = answer.catch(() => undefined);
+      return answer;
+    };
+    const connect = (database: string): Promise<Client> =>
+      openSession(subject.servers.postgresql, { user: subject.names.role, password, database });
+    try {
+      return await work({ ...subject, ask, connect });
+    } finally {
+      await closeSession(admin);
+    }
+  },
+  async missingOther({ ask, other }) {
+    const rows = await ask<{ missing: string }>(
+      `SELECT format('there is no database %s', wanted) AS missing FROM unnest($1::text[]) AS wanted
+         WHERE wanted NOT IN (SELECT datname FROM pg_database)
+       UNION ALL SELECT format('there is no role %s', $2::text)
+         WHERE $2::text NOT IN (SELECT rolname FROM pg_roles)`,
+      [[other.database, platformDatabase], other.role],
+    );
+    return rows.length === 0 ? undefined : rows.map((row) => row.missing).join(", ");
+  },
+  checks: [
+    {
+      test: "own_access",
+      expected: "OK",
+      run: async (c) => {
+        const finding = await works(dialect, async () => {
+          const client = await c.connect(c.names.database);
+          await ownAccess(client).finally(() => closeSession(client));
+        });
+        if (!finding.detail.includes("pg_hba.conf")) return finding;
+        const help = "this machine is in none of the tenant's networks: add its network, or verify from there";
+        return { ...finding, detail: `${finding.detail} (${help})` };
+      },
+    },
+    {
+      test: "cross_db_connect",
+      expected: "DENIED",
+      needsOther: true,
+      run: (c) => refusedConnections(c, [c.other.database]),
+    },
+    {
+      test: "shared_db_connect",
+      expected: "DENIED",
+      needsOther: true,
+      run: (c) => refusedConnections(c, ["postgres", "template1", platformDatabase]),
+    },
+    {
+      // What the connections above could not try: every other database, and rights that cross databases.
+      test: "role_confined",
+      expected: "OK",
+      run: (c) =>
+        noProblems(
+          c,
+          `SELECT format('%s may connect to %s other databases', rolname, count(*)) AS problem
+             FROM pg_roles, pg_database
+             WHERE rolname = $1 AND datname <> $2 AND datallowconn AND has_database_privilege(rolname, datname, 'CONNECT')
+             GROUP BY rolname
+           UNION ALL SELECT format('%s has the attribute %s', rolname, attribute)
+             FROM pg_roles, LATERAL (VALUES ('SUPERUSER', rolsuper), ('CREATEDB', rolcreatedb), ('CREATEROLE', rolcreaterole),
+               ('REPLICATION', rolreplication), ('BYPASSRLS', rolbypassrls)) AS attributes (attribute, present)
+             WHERE rolname = $1 AND present
+           UNION ALL SELECT format('%s is a member of %s', $1::text, roleid::regrole) FROM pg_auth_members
+             WHERE member = (SELECT oid FROM pg_roles WHERE rolname = $1)
+           UNION ALL SELECT format('there is no role %s', $1::text) WHERE $1 NOT IN (SELECT rolname FROM pg_roles)`,
+          [c.names.role, c.names.database],
+        ),
+    },
+    {
+      test: "database_private",
+      expected: "OK",
+      run: (c) =>
+        noProblems(
+          c,
+          `SELECT format('PUBLIC has %s on %s', privilege_type, datname) AS problem
+             FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba))) AS acl
+             WHERE datname = $2 AND acl.grantee = 0
+           -- Only other tenants' roles count: an administrator's or a backup's may connect.
+           UNION ALL SELECT format('%s other tenants may connect to %s', count(*), $2::text)
+             FROM pg_roles WHERE rolname ~ '^tenant_[a-z0-9]+_user$' AND rolname <> $1
+               AND has_database_privilege(rolname, (SELECT oid FROM pg_database WHERE datname = $2), 'CONNECT')
+             HAVING count(*) > 0
+           UNION ALL SELECT format('%s owns %s and could open it to others', $1::text, datname) FROM pg_database
+             WHERE datname = $2 AND datdba = (SELECT oid FROM pg_roles WHERE rolname = $1)
+           UNION ALL SELECT format('there is no database %s', $2::text) WHERE $2 NOT IN (SELECT datname FROM pg_database)`,
+          [c.names.role, c.names.database],
+        ),
+    },
+  ],
+};

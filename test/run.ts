@@ -1,0 +1,118 @@
+// `npm test`: everything the tests need, then all tests, against real stores of their own (beside the demo's, on shifted
+// ports). Arguments: parts of file names, to run only those. The last line is `N passed, N failed`.
+import { spawn } from "node:child_process";
+import { mkdirSync, readFileSync } from "node:fs";
+import { delimiter, join } from "node:path";
+import { toolchainSteps } from "../toolchain/install.ts";
+import { binDir, localDir, root, toolchainDir } from "../toolchain/paths.ts";
+import { runSteps } from "../toolchain/steps.ts";
+import { makeCheckout } from "./support/checkout.ts";
+
+/** Everything the tests make. */
+const folder = join(localDir, "test");
+const only = process.argv.slice(2);
+
+if (only.includes("--help")) {
+  process.stdout.write(
+    "npm test [-- PART-OF-A-FILE-NAME…]: sets everything up, then runs all tests, or those files' only\n",
+  );
+  process.exit(0);
+}
+
+interface Tally {
+  passed: number;
+  failed: number;
+}
+const tally: Tally = { passed: 0, failed: 0 };
+
+async function run(program: string, args: readonly string[], options: { cwd?: string; quiet?: boolean } = {}) {
+  return new Promise<{ code: number; stdout: string }>((done, fail) => {
+    const child = spawn(program, args, { cwd: options.cwd ?? root, stdio: ["ignore", "pipe", "inherit"] });
+    let stdout = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      stdout += chunk.toString();
+      if (options.quiet !== true) process.stdout.write(chunk);
+    });
+    child.on("error", fail);
+    child.on("close", (code) => done({ code: code ?? 1, stdout }));
+  });
+}
+
+/** One check that is a whole program: it passes when the program does. */
+async function check(title: string, program: string, args: readonly string[], cwd?: string): Promise<void> {
+  process.stdout.write(`\n${title}\n`);
+  const { code } = await run(program, args, cwd === undefined ? {} : { cwd });
+  tally[code === 0 ? "passed" : "failed"] += 1;
+}
+
+async function goTests(): Promise<void> {
+  process.stdout.write("\nToolchain plugins: every property on the real stores\n");
+  const { stdout } = await run("go", ["test", "-json", "-count=1", "./..."], {
+    cwd: join(root, "toolchain/plugins"),
+    quiet: true,
+  });
+  for (const line of stdout.split("\n").filter((text) => text.startsWith("{"))) {
+    const event = JSON.parse(line) as { Action: string; Test?: string; Package: string; Output?: string };
+    // A package that does not build or crashes fails without a test's name.
+    if (event.Action === "fail") tally.failed += 1;
+    if (event.Action === "pass" && event.Test !== undefined) tally.passed += 1;
+    if (event.Action === "output" && /--- FAIL|panic|\.go:\d+:/.test(event.Output ?? ""))
+      process.stdout.write(event.Output ?? "");
+    if (event.Action === "fail") process.stdout.write(`FAIL ${event.Package} ${event.Test ?? ""}\n`);
+  }
+}
+
+async function vitest(): Promise<void> {
+  const report = join(folder, "vitest.json");
+  await run(process.execPath, [
+    join(root, "node_modules/vitest/vitest.mjs"),
+    ...["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`],
+    ...only,
+  ]);
+  const result = JSON.parse(readFileSync(report, "utf8")) as {
+    numPassedTests: number;
+    numFailedTests: number;
+    testResults: { status: string; assertionResults: unknown[] }[];
+  };
+  tally.passed += result.numPassedTests;
+  tally.failed += result.numFailedTests;
+  // A file that cannot be loaded has no test that could fail.
+  tally.failed += result.testResults.filter(
+    ({ status, assertionResults }) => status === "failed" && assertionResults.length === 0,
+  ).length;
+}
+
+try {
+  await runSteps(toolchainSteps());
+  mkdirSync(folder, { recursive: true });
+  Object.assign(process.env, {
+    TENANT_TOOLCHAIN_DIR: toolchainDir,
+    TENANT_STORES_DIR: join(folder, "stores"),
+    TENANT_STORES_PORT_OFFSET: "1000",
+    TENANT_SECRETS_DIR: join(folder, "secrets"),
+    TENANT_OUTBOX_DIR: join(folder, "outbox"),
+    TENANT_TEST_CHECKOUT: await makeCheckout(join(folder, "checkout")),
+    PATH: [binDir, process.env["PATH"]].join(delimiter),
+    GOMODCACHE: join(toolchainDir, "go/mod"),
+    GOCACHE: join(toolchainDir, "go/build"),
+    GOFLAGS: "-buildvcs=false -modcacherw",
+  });
+  const { startStores } = await import("../local/lifecycle.ts");
+  const { environment } = await import("../local/environment.ts");
+  await startStores();
+  Object.assign(process.env, environment());
+
+  if (only.length === 0) {
+    const bin = (name: string) => join(root, "node_modules", name);
+    await check("Types", process.execPath, [bin("typescript/bin/tsc"), "-p", root]);
+    await check("Lint", process.execPath, [bin("eslint/bin/eslint.js"), root]);
+    await check("Format", process.execPath, [bin("prettier/bin/prettier.cjs"), "--check", "--log-level=warn", root]);
+    await goTests();
+  }
+  await vitest();
+} catch (error) {
+  process.stderr.write(`${(error as Error).message}\n`);
+  tally.failed += 1;
+}
+process.stdout.write(`\n${tally.passed} passed, ${tally.failed} failed\n`);
+process.exitCode = tally.failed === 0 && tally.passed > 0 ? 0 : 1;
