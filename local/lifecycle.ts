@@ -105,7 +105,7 @@ export async function startStores(options: StoresOptions & Progress = {}): Promi
             if (waiting.size > 0) say(`${store.title} answers, waiting for ${[...waiting].join(", ")}`);
           }),
         );
-        throwAll(results.flatMap((result) => (result.status === "rejected" ? [result.reason] : [])));
+        throwFailures(results);
       } catch (error) {
         if (error instanceof Error && "code" in error && error.code === "ENOSPC")
           throw diskFull(settings.dir, "nothing could be written", error);
@@ -166,7 +166,7 @@ async function stopAll(settings: Settings): Promise<Stopped[]> {
       return { name, title, by: await stopServer(store, settings.dir, running) };
     }),
   );
-  throwAll(results.flatMap((result) => (result.status === "rejected" ? [result.reason] : [])));
+  throwFailures(results);
   return results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
 }
 
@@ -208,13 +208,12 @@ export async function resetStores(options: Omit<StoresOptions, "only"> & Progres
   );
 }
 
-function throwAll(errors: readonly unknown[]): void {
+function throwFailures(results: readonly PromiseSettledResult<unknown>[]): void {
+  const errors = results.flatMap((result): unknown[] => (result.status === "rejected" ? [result.reason] : []));
   if (errors.length === 0) return;
   if (errors.length === 1) throw errors[0];
-  throw new AggregateError(
-    errors,
-    errors.map((error) => (error instanceof Error ? error.message : String(error))).join("\n\n"),
-  );
+  const messages = errors.map((error) => (error instanceof Error ? error.message : String(error)));
+  throw new AggregateError(errors, messages.join("\n\n"));
 }
 
 function diskFull(dir: string, detail: string, cause?: Error): Error {

@@ -46,6 +46,8 @@ export const encryption: StoreDefinition<Context> = {
   store: "encryption",
   async within(subject, work) {
     const files = secretFiles(subject.names.id);
+    // Every store waits for this decryption: the others need not compete with it.
+    await subject.credentials.catch(() => undefined);
     return work({ ...subject, files, encrypted: await readFile(files.encrypted, "utf8") });
   },
   checks: [

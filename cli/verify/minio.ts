@@ -71,12 +71,14 @@ async function withObject(c: Context, use: (object: string, body: string, trace:
 export const minio: StoreDefinition<Context> = {
   store: "minio",
   async within(subject, work) {
-    const { minio_access_key: user, minio_secret_key: password } = await subject.credentials;
-    const [tenant, admin, anonymous] = await Promise.all([
-      minioClient(subject.servers, { user, password }),
+    // The client is loaded while the credentials are decrypted.
+    const [admin, anonymous, credentials] = await Promise.all([
       minioClient(subject.servers),
       minioClient(subject.servers, { user: "", password: "" }),
+      subject.credentials,
     ]);
+    const { minio_access_key: user, minio_secret_key: password } = credentials;
+    const tenant = await minioClient(subject.servers, { user, password });
     const otherObject = list(admin, subject.other.bucket, "").then((names) => names[0]);
     otherObject.catch(() => undefined); // Whoever awaits it reports it.
     return work({ ...subject, tenant, admin, anonymous, otherObject });

@@ -62,7 +62,6 @@ function noProblems(c: Context, query: string, values: readonly string[]): Promi
 export const postgresql: StoreDefinition<Context> = {
   store: "postgresql",
   async within(subject, work) {
-    const { postgres_password: password } = await subject.credentials;
     const admin = await adminClient(subject.servers);
     let last: Promise<unknown> = Promise.resolve();
     const ask: Context["ask"] = async <T extends object>(query: string, values: readonly unknown[]) => {
@@ -70,9 +69,10 @@ export const postgresql: StoreDefinition<Context> = {
       last = answer.catch(() => undefined);
       return answer;
     };
-    const connect = (database: string): Promise<Client> =>
-      openSession(subject.servers.postgresql, { user: subject.names.role, password, database });
     try {
+      const { postgres_password: password } = await subject.credentials;
+      const connect = (database: string): Promise<Client> =>
+        openSession(subject.servers.postgresql, { user: subject.names.role, password, database });
       return await work({ ...subject, ask, connect });
     } finally {
       await closeSession(admin);

@@ -96,8 +96,9 @@ async function understood(request: Promise<unknown>): Promise<void> {
 export const qdrant: StoreDefinition<Context> = {
   store: "qdrant",
   async within(subject, work) {
-    const { qdrant_api_key: token } = await subject.credentials;
-    const [tenant, admin] = await Promise.all([qdrantClient(subject.servers, token), qdrantClient(subject.servers)]);
+    // The client is loaded while the credentials are decrypted.
+    const [admin, { qdrant_api_key: token }] = await Promise.all([qdrantClient(subject.servers), subject.credentials]);
+    const tenant = await qdrantClient(subject.servers, token);
     return work({ ...subject, tenant, admin, token });
   },
   async missingOther({ admin, other }) {

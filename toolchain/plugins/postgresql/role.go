@@ -192,11 +192,10 @@ func (r *role) Delete(ctx context.Context, req infer.DeleteRequest[roleState]) (
 				return err
 			}
 			if !req.State.SkipReassignOwned {
-				err := asMember(ctx, tx, req.State.Name, func() error {
+				if err := asMember(ctx, tx, req.State.Name, func() error {
 					_, err := tx.Exec(ctx, "REASSIGN OWNED BY "+name+" TO CURRENT_USER; DROP OWNED BY "+name)
 					return err
-				})
-				if err != nil {
+				}); err != nil {
 					return err
 				}
 			}

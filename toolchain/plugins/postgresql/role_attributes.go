@@ -97,10 +97,10 @@ func setMemberships(ctx context.Context, tx pgx.Tx, state roleState) error {
 	return nil
 }
 
-func memberships(ctx context.Context, db querier, name string) ([]string, error) {
+func memberships(ctx context.Context, db executor, name string) ([]string, error) {
 	groups := texts{}
 	err := db.QueryRow(ctx, `
-		SELECT coalesce(array_agg(pg_get_userbyid(roleid)::text ORDER BY 1), '{}')
+		SELECT coalesce(array_agg(pg_get_userbyid(roleid)::text ORDER BY pg_get_userbyid(roleid)), '{}')
 		FROM pg_auth_members WHERE member = (SELECT oid FROM pg_roles WHERE rolname = $1)`, name).Scan(&groups)
 	return groups, err
 }

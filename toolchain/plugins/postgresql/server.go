@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -26,6 +27,7 @@ type server struct {
 	sslrootcert        string
 	connectTimeout     int           // seconds
 	free               chan struct{} // one slot for each connection allowed at a time
+	privileges         sync.Mutex    // held while this process changes roles or privileges
 }
 
 func (s *server) configure(config plugin.Config) error {
@@ -56,9 +58,10 @@ func (s *server) configure(config plugin.Config) error {
 	if err != nil {
 		return err
 	}
-	if connections <= 0 { // "unlimited"
+	if connections == 0 { // "unlimited"
 		connections = 1000
 	}
+	connections = max(connections, 2) // a change of privileges holds its lock in one and works in another
 	s.free = make(chan struct{}, connections)
 	return nil
 }

@@ -36,14 +36,12 @@ func literal(text string) string {
 
 // Error codes of PostgreSQL.
 const (
-	undefinedDatabase  = "3D000"
-	undefinedSchema    = "3F000"
-	undefinedObject    = "42704" // a role, among others
-	undefinedTable     = "42P01"
-	deadlock           = "40P01"
-	internalError      = "XX000"
-	concurrentlyTuple  = "tuple concurrently "
-	duplicateMembershp = "23505"
+	undefinedDatabase = "3D000"
+	undefinedSchema   = "3F000"
+	undefinedObject   = "42704" // a role, among others
+	undefinedTable    = "42P01"
+	deadlock          = "40P01"
+	internalError     = "XX000"
 )
 
 func isCode(err error, codes ...string) bool {
@@ -58,7 +56,7 @@ func isConcurrentChange(err error) bool {
 	if !errors.As(err, &answer) {
 		return false
 	}
-	return answer.Code == deadlock || answer.Code == internalError && strings.Contains(answer.Message, concurrentlyTuple)
+	return answer.Code == deadlock || answer.Code == internalError && strings.HasPrefix(answer.Message, "tuple concurrently ")
 }
 
 // privilegesLock serialises changes of roles and privileges across stacks. Advisory locks belong to one database, so
@@ -67,6 +65,8 @@ const privilegesLock = 0x74656e616e7473 // "tenants"
 
 // serialised calls do while no other stack changes roles or privileges, and again when one did all the same.
 func (s *server) serialised(ctx context.Context, do func(*pgx.Conn) error) error {
+	s.privileges.Lock() // first within this process: those who wait must not use up the connections
+	defer s.privileges.Unlock()
 	return retried(ctx, func() error {
 		return s.connected(ctx, s.database, func(connection *pgx.Conn) error {
 			// Held until the connection ends, that is, until do is over.
@@ -78,41 +78,38 @@ func (s *server) serialised(ctx context.Context, do func(*pgx.Conn) error) error
 	})
 }
 
-// asMember calls do in the transaction while the admin is a member of the role. A superuser needs no membership; an
-// admin of a hosted server does, for everything that the role owns.
-func asMember(ctx context.Context, tx pgx.Tx, role string, do func() error) error {
-	var needed bool
-	err := tx.QueryRow(ctx, `
-		SELECT NOT admin.rolsuper AND NOT pg_has_role(admin.oid, target.oid, 'MEMBER')
-		FROM pg_roles admin, pg_roles target WHERE admin.rolname = current_user AND target.rolname = $1`,
-		role).Scan(&needed)
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+// executor is a connection or a transaction.
+type executor interface {
+	Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error)
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// asMember calls do while the admin is a member of the role. A superuser needs no membership; an admin of a hosted
+// server does, for everything that the role owns.
+func asMember(ctx context.Context, db executor, role string, do func() error) error {
+	needed, err := found(ctx, db, `
+		SELECT FROM pg_roles admin, pg_roles target
+		WHERE admin.rolname = current_user AND target.rolname = $1
+			AND NOT admin.rolsuper AND NOT pg_has_role(admin.oid, target.oid, 'MEMBER')`, role)
+	if err != nil {
 		return err
 	}
 	if !needed {
 		return do()
 	}
-	if _, err := tx.Exec(ctx, "GRANT "+identifier(role)+" TO CURRENT_USER"); err != nil {
+	if _, err := db.Exec(ctx, "GRANT "+identifier(role)+" TO CURRENT_USER"); err != nil {
 		return fmt.Errorf("become a member of role %s: %w", role, err)
 	}
 	if err := do(); err != nil {
+		_, _ = db.Exec(ctx, "REVOKE "+identifier(role)+" FROM CURRENT_USER") // a failed transaction has done so already
 		return err
 	}
-	// do may have dropped the role, and the membership with it.
-	exists, err := found(ctx, tx, "SELECT FROM pg_roles WHERE rolname = $1", role)
-	if err != nil || !exists {
-		return err
-	}
-	_, err = tx.Exec(ctx, "REVOKE "+identifier(role)+" FROM CURRENT_USER")
+	_, err = db.Exec(ctx, "REVOKE "+identifier(role)+" FROM CURRENT_USER")
 	return err
 }
 
-type querier interface {
-	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
-}
-
 // found reports whether a query has a row.
-func found(ctx context.Context, db querier, query string, args ...any) (bool, error) {
+func found(ctx context.Context, db executor, query string, args ...any) (bool, error) {
 	var exists bool
 	err := db.QueryRow(ctx, "SELECT EXISTS ("+query+")", args...).Scan(&exists)
 	return exists, err

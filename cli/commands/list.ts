@@ -1,0 +1,85 @@
+// tenant list: the registry.
+import { Command } from "commander";
+
+interface Options {
+  readonly json?: true;
+}
+
+/** A tenant as the command shows it. */
+interface Listed {
+  readonly id: string;
+  /** `incomplete`: the id is reserved, but provisioning has not ended, or a rollback could not. */
+  readonly status: "active" | "incomplete";
+  readonly networks: readonly string[];
+  readonly verified_at: string | null;
+  readonly created_at: string;
+}
+
+export function listCommand(): Command {
+  return new Command("list")
+    .description("the registered tenants")
+    .option("--json", "print JSON")
+    .addHelpText(
+      "after",
+      `
+incomplete: the id is reserved, but the tenant is being made, or a failed run could not be undone. Finish it with
+provision, or take it away with deprovision.
+
+Example: npm run tenant -- list --json`,
+    )
+    .action(list);
+}
+
+async function list({ json }: Options): Promise<void> {
+  const { useStackConfig } = await import("../environment.ts");
+  await useStackConfig("platform");
+  const { say, sayJson, table } = await import("../output.ts");
+  const tenants = await listed();
+  if (json) return sayJson(tenants);
+  if (tenants.length === 0) return say("No tenant yet. Make one: npm run tenant -- provision ID --network 10.12.0.0/16");
+  const rows = tenants.map(({ id, status, networks, verified_at, created_at }) => [
+    id,
+    status,
+    networks.join("\n"),
+    minutes(verified_at),
+    minutes(created_at),
+  ]);
+  say(await table(["tenant", "status", "networks", "verified (UTC)", "created (UTC)"], rows));
+}
+
+async function listed(): Promise<Listed[]> {
+  const { withPlatform } = await import("../../providers/clients/platform-db.ts");
+  const { listTenants } = await import("../../providers/clients/registry.ts");
+  return withPlatform(async (client) => {
+    const registered = (await listTenants(client)).map(
+      (row): Listed => ({
+        id: row.tenant_id,
+        status: row.status,
+        networks: row.networks,
+        verified_at: row.verified_at?.toISOString() ?? null,
+        created_at: row.created_at.toISOString(),
+      }),
+    );
+    const { rows } = await client.query<{ id: string; networks: string[]; reserved_at: Date }>(
+      `SELECT tenant_id AS id, reserved_at,
+         ARRAY(SELECT network::text FROM public.reservation_networks n WHERE n.tenant_id = r.tenant_id) AS networks
+       FROM public.reservations r
+       WHERE NOT EXISTS (SELECT FROM public.tenants t WHERE t.tenant_id = r.tenant_id)`,
+    );
+    const incomplete = rows.map(
+      ({ id, networks, reserved_at }): Listed => ({
+        id,
+        status: "incomplete",
+        networks,
+        verified_at: null,
+        created_at: reserved_at.toISOString(),
+      }),
+    );
+    return [...registered, ...incomplete].sort((one, two) => (one.id < two.id ? -1 : 1));
+  });
+}
+
+/** `2026-02-11 12:00` */
+function minutes(time: string | null): string {
+  return time?.slice(0, 16).replace("T", " ") ?? "never";
+}

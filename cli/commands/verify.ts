@@ -1,0 +1,55 @@
+// tenant verify ID: proves the isolation with the tenant's own credentials. The Pulumi program runs the same command.
+import { Command } from "commander";
+import { existsSync } from "node:fs";
+import type { Check } from "../verify/report.ts";
+
+interface Options {
+  readonly json?: true;
+}
+
+export function verifyCommand(): Command {
+  return new Command("verify")
+    .description("prove with the tenant's own credentials that it reaches its own stores and no other tenant's")
+    .argument("<id>", "the tenant")
+    .option("--json", "print the report as JSON")
+    .addHelpText(
+      "after",
+      `
+Leaves nothing behind in the tenant's stores. The report is kept in the platform database.
+Exit code 0: every check passed. 1: the tenant is not isolated, or nothing could be proved.
+
+Example: npm run tenant -- verify acme`,
+    )
+    .action(verify);
+}
+
+async function verify(id: string, { json }: Options): Promise<void> {
+  const { useStackConfig } = await import("../environment.ts");
+  await useStackConfig(id);
+  await requireCredentials(id);
+  const { formatReport, verifyAndStore } = await import("../verify/index.ts");
+  const { note, say, sayJson } = await import("../output.ts");
+  const { report, problem } = await verifyAndStore(id);
+  if (json) {
+    sayJson(report);
+    for (const check of report.checks) if (!check.pass) note(failed(check));
+  } else {
+    say(await formatReport(report));
+  }
+  if (problem !== undefined) note(`The report was not stored: ${problem}`);
+  if (!report.overall_pass || problem !== undefined) process.exitCode = 1;
+}
+
+/** `redis cross_tenant_prefix: ALLOWED (expected DENIED): not refused: write` */
+export function failed({ store, test, result, expected, detail }: Check): string {
+  return `${store} ${test}: ${result} (expected ${expected})${detail === "" ? "" : `: ${detail}`}`;
+}
+
+/** A tenant without credentials is mistyped, or not of this checkout: a report of nothing but errors would not say so. */
+async function requireCredentials(id: string): Promise<void> {
+  const { secretFiles } = await import("../../providers/clients/secrets-dir.ts");
+  const { idProblem, canaryId } = await import("../../components/names.ts");
+  if ((id === canaryId || idProblem(id) === undefined) && existsSync(secretFiles(id).folder)) return;
+  const { unknownTenant } = await import("../tenants.ts");
+  throw await unknownTenant(id);
+}

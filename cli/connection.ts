@@ -1,0 +1,92 @@
+// How an application of a tenant connects: endpoints from the servers, names from the id, secrets from the SOPS file.
+import { tenantNames } from "../components/names.ts";
+import { readCredentials } from "../providers/clients/credentials.ts";
+import { servers } from "../providers/clients/servers.ts";
+
+/** Everything an application needs. Holds secrets. */
+export interface Connection {
+  readonly tenant_id: string;
+  readonly minio: {
+    readonly endpoint: string;
+    readonly bucket: string;
+    readonly access_key: string;
+    readonly secret_key: string;
+  };
+  readonly postgresql: {
+    readonly host: string;
+    readonly port: number;
+    readonly database: string;
+    readonly user: string;
+    readonly password: string;
+    readonly sslmode: string;
+  };
+  readonly qdrant: { readonly url: string; readonly collection: string; readonly api_key: string };
+  readonly redis: {
+    /** With user and password. */
+    readonly url: string;
+    readonly user: string;
+    readonly password: string;
+    /** Every key and channel starts with it. */
+    readonly key_prefix: string;
+  };
+  readonly tenant_api_key: string;
+}
+
+/** The connection of a tenant. Decrypts its credentials. */
+export async function connection(id: string): Promise<Connection> {
+  const names = tenantNames(id);
+  const { minio, postgresql, qdrant, redis } = servers();
+  const credentials = await readCredentials(id);
+  const { host, port, sslMode } = postgresql;
+  const redisUrl = new URL(`${redis.url.protocol}//${redis.url.host}`);
+  redisUrl.username = names.redisUser;
+  redisUrl.password = credentials.redis_password;
+  return {
+    tenant_id: id,
+    minio: {
+      endpoint: minio.endpoint.origin,
+      bucket: names.bucket,
+      access_key: credentials.minio_access_key,
+      secret_key: credentials.minio_secret_key,
+    },
+    postgresql: {
+      host,
+      port,
+      database: names.database,
+      user: names.role,
+      password: credentials.postgres_password,
+      sslmode: sslMode,
+    },
+    qdrant: { url: qdrant.url.origin, collection: names.collection, api_key: credentials.qdrant_api_key },
+    redis: {
+      url: redisUrl.href,
+      user: names.redisUser,
+      password: credentials.redis_password,
+      key_prefix: names.keyPrefix,
+    },
+    tenant_api_key: credentials.tenant_api_key,
+  };
+}
+
+/** The same as environment variables. The names of PostgreSQL's are libpq's own. */
+export function variables({ tenant_id, minio, postgresql, qdrant, redis, tenant_api_key }: Connection): Record<string, string> {
+  return {
+    TENANT_ID: tenant_id,
+    MINIO_ENDPOINT: minio.endpoint,
+    MINIO_BUCKET: minio.bucket,
+    MINIO_ACCESS_KEY: minio.access_key,
+    MINIO_SECRET_KEY: minio.secret_key,
+    PGHOST: postgresql.host,
+    PGPORT: String(postgresql.port),
+    PGDATABASE: postgresql.database,
+    PGUSER: postgresql.user,
+    PGPASSWORD: postgresql.password,
+    PGSSLMODE: postgresql.sslmode,
+    QDRANT_URL: qdrant.url,
+    QDRANT_COLLECTION: qdrant.collection,
+    QDRANT_API_KEY: qdrant.api_key,
+    REDIS_URL: redis.url,
+    REDIS_KEY_PREFIX: redis.key_prefix,
+    TENANT_API_KEY: tenant_api_key,
+  };
+}

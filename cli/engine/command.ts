@@ -1,0 +1,108 @@
+// The pulumi program as the Automation API runs it, with two differences: it is told of an interruption exactly once, and
+// it leaves alone which stack the operator has selected.
+import type { CommandResult, PulumiCommand } from "@pulumi/pulumi/automation/cmd.js";
+import { spawn } from "node:child_process";
+import { delimiter, join } from "node:path";
+import { accessSync, constants } from "node:fs";
+import { root } from "../../toolchain/paths.ts";
+import { Problem } from "../errors.ts";
+import { onInterrupt } from "./interrupt.ts";
+
+/** What a run printed. */
+export interface Ran {
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly code: number;
+}
+
+type Listener = (text: string) => void;
+
+/** Runs pulumi to its end. */
+async function start(args: readonly string[], env: NodeJS.ProcessEnv, onOutput?: Listener, onError?: Listener): Promise<Ran> {
+  return new Promise((done, fail) => {
+    const child = spawn("pulumi", args, {
+      cwd: root,
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+      // A process group of its own: the terminal sends Ctrl-C to the whole group, and a second one makes pulumi drop
+      // everything where it stands. It gets ours only.
+      detached: true,
+    });
+    const forget = onInterrupt(() => child.kill("SIGINT"));
+    let stdout = "";
+    let stderr = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+      onOutput?.(text);
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+      onError?.(text);
+    });
+    child.on("error", (cause) => {
+      forget();
+      fail(notStarted(cause));
+    });
+    child.on("close", (code, signal) => {
+      forget();
+      done({ stdout, stderr: signal === null ? stderr : `${stderr}\npulumi was ended by ${signal}`, code: code ?? 255 });
+    });
+  });
+}
+
+/**
+ * Runs pulumi, not interactive, in the checkout.
+ * @throws the Automation API's CommandError, or one of its kinds, when it fails.
+ */
+export async function runPulumi(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  onOutput?: Listener,
+  onError?: Listener,
+): Promise<Ran> {
+  const ran = await start([...withoutSelecting(args), "--non-interactive"], env, onOutput, onError);
+  if (ran.code === 0) return ran;
+  const { createCommandError } = (await import("@pulumi/pulumi/automation/errors.js")) as unknown as {
+    createCommandError: (result: Pick<Ran, "stdout" | "stderr" | "code">) => Error;
+  };
+  throw createCommandError(ran);
+}
+
+/** The Automation API selects the stack that it works on, for the operator's next command too. That is the operator's own. */
+function withoutSelecting(args: readonly string[]): readonly string[] {
+  if (args[0] !== "stack") return args;
+  if (args[1] === "init") return [...args, "--no-select"];
+  return args[1] === "select" ? ["stack", "--show-name", ...args.slice(2)] : args;
+}
+
+/**
+ * The Automation API's command, running through `runPulumi`.
+ * @throws Problem when there is no pulumi, or it is older than the SDK allows.
+ */
+export async function pulumiCommand(): Promise<PulumiCommand> {
+  requirePulumi();
+  const { PulumiCommand } = await import("@pulumi/pulumi/automation/cmd.js");
+  const command = await PulumiCommand.get();
+  const run = (args: string[], _cwd: string, env: NodeJS.ProcessEnv, onOutput?: Listener, onError?: Listener) =>
+    runPulumi(args, { ...env, PULUMI_AUTOMATION_API: "true" }, onOutput, onError) satisfies Promise<
+      Pick<CommandResult, "stdout" | "stderr" | "code">
+    >;
+  return Object.assign(command, { run });
+}
+
+/** One message before anything is done, instead of an ENOENT in the middle. */
+function requirePulumi(): void {
+  const found = (process.env["PATH"] ?? "").split(delimiter).some((folder) => {
+    try {
+      accessSync(join(folder, "pulumi"), constants.X_OK);
+      return true;
+    } catch {
+      return false;
+    }
+  });
+  if (!found) throw notStarted(undefined);
+}
+
+function notStarted(cause: unknown): Problem {
+  return new Problem("Pulumi is not installed. Install it for this checkout alone: npm run demo", { cause });
+}

@@ -1,0 +1,64 @@
+// The tenant command: its subcommands, what comes before each of them, and how an error is shown.
+import { Command, CommanderError } from "commander";
+import { credentialsCommand } from "./commands/credentials.ts";
+import { deprovisionCommand } from "./commands/deprovision.ts";
+import { listCommand } from "./commands/list.ts";
+import { provisionCommand } from "./commands/provision.ts";
+import { verifyCommand } from "./commands/verify.ts";
+import { showError } from "./errors.ts";
+import { note } from "./output.ts";
+
+function program(): Command {
+  const tenant = new Command("tenant")
+    .usage("COMMAND [options]")
+    .description("Tenants of the shared stores: each with its own bucket, database, collection and key space.")
+    .option("--debug", "with an error, also show where it came from")
+    .helpCommand(false)
+    .showSuggestionAfterError()
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText(
+      "after",
+      `
+Servers: MINIO_ENDPOINT, PGHOST, QDRANT_URL, REDIS_URL and the administrator's variables beside them. When none of these
+four is set, the local stores are used (npm run stores). Set all or none.
+
+Examples:
+  npm run tenant -- provision initech --network 10.14.0.0/16
+  npm run tenant -- verify initech
+  npm run tenant -- deprovision initech
+
+Each command explains itself: npm run tenant -- provision --help`,
+    )
+    .hook("preAction", async () => {
+      const { useEnvironment } = await import("./environment.ts");
+      await useEnvironment();
+      await deliverKeptEvents();
+    });
+  const commands = [provisionCommand(), deprovisionCommand(), verifyCommand(), credentialsCommand(), listCommand()];
+  for (const command of commands) tenant.addCommand(command.copyInheritedSettings(tenant));
+  return tenant;
+}
+
+/** Audit events that the platform database could not take earlier. Without any, this costs nothing. */
+async function deliverKeptEvents(): Promise<void> {
+  const { hasKeptEvents } = await import("./kept-events.ts");
+  if (!hasKeptEvents()) return;
+  const { deliverOutbox } = await import("../providers/clients/outbox.ts");
+  const { delivered, kept, problems } = await deliverOutbox();
+  if (delivered > 0) note(`Delivered ${delivered} audit events that were kept while the platform database was down.`);
+  if (kept > 0) note(`${kept} audit events are still kept, for the next command: ${problems.join("; ")}`);
+}
+
+/** Runs the command line. Sets the exit code: 0 only on success. */
+export async function main(argv: readonly string[]): Promise<void> {
+  try {
+    await program().exitOverride().parseAsync([...argv]);
+  } catch (error) {
+    // commander has printed its own messages already.
+    if (error instanceof CommanderError) process.exitCode = error.exitCode;
+    else {
+      showError("tenant", error, argv.includes("--debug"));
+      process.exitCode = 1;
+    }
+  }
+}

@@ -1,0 +1,29 @@
+// Data go to standard output, everything else to standard error.
+
+/** A line of data. */
+export function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+/** Data as JSON. */
+export function sayJson(value: unknown): void {
+  say(JSON.stringify(value, null, 2));
+}
+
+/** A line for the person who watches. */
+export function note(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+/** `3 objects`, `1 object`. */
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/** A table for a person. */
+export async function table(head: readonly string[], rows: readonly (readonly string[])[]): Promise<string> {
+  const { default: Table } = await import("cli-table3");
+  const made = new Table({ head: [...head], style: { head: [], border: [], compact: true } });
+  made.push(...rows.map((row) => [...row]));
+  return made.toString();
+}

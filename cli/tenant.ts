@@ -1,0 +1,11 @@
+// npm run tenant -- COMMAND: provision, deprovision, verify, credentials, list.
+//
+// The Pulumi program runs `tenant verify` at every change of a tenant: what is not needed for that is loaded when it is.
+import { enableCompileCache } from "node:module";
+import { join } from "node:path";
+import { localDir } from "../toolchain/paths.ts";
+
+enableCompileCache(process.env["NODE_COMPILE_CACHE"] ?? join(localDir, "compile-cache"));
+// After the cache is on, so that it serves these too.
+const { main } = await import("./main.ts");
+await main(process.argv);

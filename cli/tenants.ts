@@ -1,0 +1,57 @@
+// Which tenants there are, for people who mistyped one.
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
+import { idProblem } from "../components/names.ts";
+import { root } from "../toolchain/paths.ts";
+import { Problem } from "./errors.ts";
+
+/** The tenants that have a stack file here. */
+export function configuredTenants(): string[] {
+  return readdirSync(join(root, "stacks"))
+    .flatMap((file) => /^Pulumi\.(.+)\.yaml$/.exec(file)?.[1] ?? [])
+    .filter((id) => idProblem(id) === undefined);
+}
+
+/** The registered tenants; none when the platform database does not answer: the caller has a better message. */
+async function registeredTenants(): Promise<string[]> {
+  const { withPlatform } = await import("../providers/clients/platform-db.ts");
+  const { listTenants } = await import("../providers/clients/registry.ts");
+  return withPlatform(listTenants).then(
+    (rows) => rows.map(({ tenant_id }) => tenant_id),
+    () => [],
+  );
+}
+
+/** Says that there is no such tenant, and which ones are alike. */
+export async function unknownTenant(id: string): Promise<Problem> {
+  const wrong = idProblem(id);
+  const known = [...new Set([...(await registeredTenants()), ...configuredTenants()])];
+  const alike = similar(id, known);
+  const which = alike.length > 0 ? ` Did you mean ${alike.join(" or ")}?` : "";
+  return new Problem(`${wrong ?? `There is no tenant ${id}`}.${which} All tenants: npm run tenant -- list`);
+}
+
+/** The words at most two changes away from `word` (one when it is short), nearest first. */
+export function similar(word: string, words: readonly string[]): string[] {
+  const limit = word.length < 4 ? 1 : 2;
+  return words
+    .map((other) => ({ other, changes: distance(word.toLowerCase(), other) }))
+    .filter(({ other, changes }) => changes <= limit || other.startsWith(word))
+    .sort((one, two) => one.changes - two.changes)
+    .slice(0, 3)
+    .map(({ other }) => other);
+}
+
+/** Levenshtein's distance: letters to insert, delete or replace. */
+function distance(from: string, to: string): number {
+  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
+  for (const [done, letter] of [...from].entries()) {
+    const next = [done + 1];
+    for (const [index, wanted] of [...to].entries()) {
+      const replaced = (row[index] ?? 0) + (letter === wanted ? 0 : 1);
+      next.push(Math.min(replaced, (row[index + 1] ?? 0) + 1, (next[index] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row.at(-1) ?? 0;
+}
