@@ -1,10 +1,12 @@
 // Stands before a tenant's data. It is made last, so that it is deleted first: a destroy that is not allowed stops before
 // anything else is touched.
 import type { CustomResourceOptions } from "@pulumi/pulumi";
+import { readFile } from "node:fs/promises";
+import { parse } from "yaml";
 import { tenantNames } from "../components/names.ts";
 import { emitEvent, lastEvent } from "./clients/audit.ts";
 import { withPlatform } from "./clients/platform-db.ts";
-import { engineConfig, servers } from "./clients/servers.ts";
+import { servers } from "./clients/servers.ts";
 import { countData, describeCounts } from "./clients/traces.ts";
 import { DynamicResource } from "./dynamic.ts";
 import { dynamicProvider } from "./lifecycle.ts";
@@ -18,6 +20,17 @@ export interface DataGuardInputs {
 /** `tenant deprovision --confirm ID` sets it to the tenant's id. */
 export const confirmVariable = "TENANT_CONFIRM_DESTROY";
 
+/**
+ * The stack's file as it is now counts too: an `up` only to allow a destroy would be one run too many. (On destroy the
+ * engine hands plugins the configuration of the last update.)
+ */
+async function allowedByFile(tenant: string): Promise<boolean> {
+  const file = new URL(`../stacks/Pulumi.${tenant}.yaml`, import.meta.url);
+  const text = await readFile(file, "utf8").catch(() => "{}");
+  const document = parse(text) as { config?: Record<string, unknown> } | null;
+  return [true, "true"].includes(document?.config?.["tenant-storage:allowDestroy"] as boolean | string);
+}
+
 export const provider = dynamicProvider<DataGuardInputs, DataGuardInputs>({
   describe: ({ tenant }) => `guard of tenant ${tenant}'s data`,
   id: ({ tenant }) => tenant,
@@ -28,9 +41,7 @@ export const provider = dynamicProvider<DataGuardInputs, DataGuardInputs>({
     const all = servers();
     const counts = await countData(tenantNames(tenant), all);
     const holdsData = Object.values(counts).some((count: number) => count > 0);
-    // The stack's file as it is now counts too: an `up` only to allow a destroy would be one run too many.
-    const allowed =
-      allowDestroy || engineConfig()("allowDestroy") === "true" || process.env[confirmVariable] === tenant;
+    const allowed = allowDestroy || process.env[confirmVariable] === tenant || (await allowedByFile(tenant));
     if (holdsData && !allowed) {
       throw new Error(
         `tenant ${tenant} holds data: ${describeCounts(counts)} would be deleted. Nothing was deleted. To delete it all: ` +

@@ -12,7 +12,7 @@ function storedCode(file: string): string {
   while (!existsSync(join(root, "Pulumi.yaml")) && root !== dirname(root)) root = dirname(root);
   const load = () => import(pathToFileURL(join(root, "providers", "${file}.ts")).href);
   const call = (name) => async (...args) => (await load()).provider[name](...args);
-  return Object.fromEntries(["check", "diff", "create", "read", "update", "delete"].map((name) => [name, call(name)]));
+  return Object.fromEntries(["configure", "check", "diff", "create", "read", "update", "delete"].map((name) => [name, call(name)]));
 };`;
 }
 

@@ -2,6 +2,7 @@
 // `ensure`, one `observe` and one `remove`.
 import type { dynamic } from "@pulumi/pulumi";
 import { isDeepStrictEqual } from "node:util";
+import { usePluginConfig } from "./clients/servers.ts";
 
 /** What a provider implements. `I` are the inputs, `O` the inputs and everything computed: the state is exactly those. */
 export interface Lifecycle<I extends object, O extends I> {
@@ -28,21 +29,35 @@ function pick<I extends object, O extends I>(lifecycle: Lifecycle<I, O>, from: P
 }
 
 /** Says what failed and on what, and keeps the cause. */
+class LifecycleError extends Error {
+  constructor(verb: string, what: string, cause: Error) {
+    super(`could not ${verb} the ${what}: ${cause.message}`, { cause });
+    // The engine's host prints the stack, and the message twice more, into the operator's log.
+    if (!process.env["TENANT_DEBUG"]) this.stack = "TENANT_DEBUG=1 shows the stack";
+  }
+
+  override toString(): string {
+    return "The reason is in the error of the resource";
+  }
+}
+
 async function naming<T>(verb: string, what: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {
-    const reason = cause instanceof AggregateError ? cause.errors.map(String).join("; ") : (cause as Error).message;
-    throw new Error(`could not ${verb} the ${what}: ${reason}`, { cause });
+    throw new LifecycleError(verb, what, cause as Error);
   }
 }
 
 /** The engine's view of a lifecycle. */
 export function dynamicProvider<I extends object, O extends I>(
   lifecycle: Lifecycle<I, O>,
-): Required<Pick<dynamic.ResourceProvider<I, O>, "check" | "diff" | "create" | "read" | "update" | "delete">> {
+): Required<dynamic.ResourceProvider<I, O>> {
   const { describe, ensure, id, inputs, observe, remove } = lifecycle;
   return {
+    async configure({ config }) {
+      usePluginConfig((key) => config.get(key));
+    },
     async check(_olds, news) {
       const missing = (Object.keys(inputs) as (keyof I & string)[]).filter((key) => news[key] === undefined);
       return {

@@ -67,7 +67,7 @@ async function anonymousPing(url: URL): Promise<void> {
   const [{ connect }, { connect: connectSecurely }] = await Promise.all([import("node:net"), import("node:tls")]);
   const host = url.hostname.replace(/^\[|\]$/g, "");
   const port = Number(url.port || 6379);
-  const socket = url.protocol === "rediss:" ? connectSecurely({ host, port, servername: host }) : connect({ host, port });
+  const socket = url.protocol === "rediss:" ? connectSecurely({ host, port }) : connect({ host, port });
   try {
     const reply = await new Promise<string>((done, fail) => {
       socket.once("data", (data: Buffer) => done(data.toString("utf8").trim()));

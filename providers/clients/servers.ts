@@ -47,8 +47,17 @@ export interface Servers {
 /** Looks a configuration key up, without its namespace; undefined when it is not set. */
 export type ConfigLookup = (key: string) => string | undefined;
 
-/** The project's configuration as the engine hands it to the program and to every plugin it starts. */
+/** What a plugin was configured with; the program reads its environment instead. */
+let pluginConfig: ConfigLookup | undefined;
+
+/** Tells a plugin's process the configuration: the engine sends it by a call, not by the environment. */
+export function usePluginConfig(config: ConfigLookup): void {
+  pluginConfig = config;
+}
+
+/** The project's configuration, as the engine hands it to the program or to the plugin this process is. */
 export function engineConfig(env: NodeJS.ProcessEnv = process.env): ConfigLookup {
+  if (pluginConfig !== undefined) return pluginConfig;
   const all = JSON.parse(env["PULUMI_CONFIG"] || "{}") as Record<string, string>;
   return (key) => all[`tenant-storage:${key}`];
 }
