@@ -5,7 +5,7 @@ import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { type Account, runAs, serviceAccount } from "./account.ts";
 import { readIfThere, writePrivate } from "./files.ts";
-import { link } from "./identity.ts";
+import { link, serverIn } from "./identity.ts";
 import { postgresqlBin } from "./postgresql-bin.ts";
 import { hostRules, serverSettings } from "./postgresql-config.ts";
 import { cleanEnvironment, run } from "./programs.ts";
@@ -81,9 +81,11 @@ export const postgresql: Store = {
 /** A new cluster, made aside and renamed when complete: an interrupted start leaves no half cluster behind. */
 async function initialise({ dir, credentials }: Site, account: Account | undefined, bin: string): Promise<void> {
   const folder = join(dir, "postgresql");
+  // What an interrupted start left. Its initdb may still be at work: nobody waits for it any more, the lock is ours.
+  const orphan = serverIn(folder, "initdb");
+  if (orphan !== undefined) process.kill(orphan.pid, "SIGKILL");
   for (const name of readdirSync(folder)) {
-    // What an interrupted start left. A new name each time, for its initdb may still be dying in the old one.
-    if (name.startsWith("new-")) rmSync(join(folder, name), { recursive: true, force: true, maxRetries: 3 });
+    if (name.startsWith("new-")) rmSync(join(folder, name), { recursive: true, force: true, maxRetries: 10 });
   }
   const made = join(folder, `new-${randomBytes(6).toString("hex")}`);
   const passwordFile = `${made}-password`;

@@ -14,7 +14,10 @@ const answerWithinSeconds = 60;
 
 /** Starts the server if it does not run, and returns when it answered with the administrator's credentials. */
 export async function startServer(store: Store, site: Site): Promise<Running> {
-  const found = runningServer(site.dir, store);
+  let found = runningServer(site.dir, store);
+  const inUse = found === undefined ? portInUse(store, site) : undefined;
+  // Looked for once more: a server whose starter was killed may have become ours between the two looks.
+  if (inUse !== undefined) found = runningServer(site.dir, store);
   if (found !== undefined) {
     if (!listensAt(found, store, site.ports)) {
       throw new Error(
@@ -28,13 +31,10 @@ export async function startServer(store: Store, site: Site): Promise<Running> {
   if (store.installed() === undefined) {
     throw new Error(`${store.title} is not installed (no ${store.program} found): ${store.install}`);
   }
-  for (const port of store.listensOn(site.ports)) {
-    const holder = whoListens(port);
-    if (holder !== undefined) {
-      throw new Error(
-        `port ${port}, which ${store.title} needs, is in use by ${holder}: stop that, or move all stores to other ports: TENANT_STORES_PORT_OFFSET=100 npm run stores -- start`,
-      );
-    }
+  if (inUse !== undefined) {
+    throw new Error(
+      `${inUse}: stop that, or move all stores to other ports: TENANT_STORES_PORT_OFFSET=100 npm run stores -- start`,
+    );
   }
   const launch = await store.prepare(site);
   const log = openLog(site.dir, store.name);
@@ -47,6 +47,14 @@ export async function startServer(store: Store, site: Site): Promise<Running> {
     closeSync(log.fd);
   }
   return await answering(store, site, running, log.from);
+}
+
+function portInUse(store: Store, { ports }: Site): string | undefined {
+  for (const port of store.listensOn(ports)) {
+    const holder = whoListens(port);
+    if (holder !== undefined) return `port ${port}, which ${store.title} needs, is in use by ${holder}`;
+  }
+  return undefined;
 }
 
 async function spawnServer(store: Store, site: Site, launch: Launch, log: number): Promise<Running> {
@@ -69,7 +77,8 @@ async function spawnServer(store: Store, site: Site, launch: Launch, log: number
   return running;
 }
 
-async function answering(store: Store, site: Site, running: Running, from: number | undefined): Promise<Running> {
+async function answering(store: Store, site: Site, started: Running, from: number | undefined): Promise<Running> {
+  let running = started;
   const deadline = Date.now() + answerWithinSeconds * 1000;
   let last: unknown;
   while (Date.now() < deadline) {
@@ -81,7 +90,12 @@ async function answering(store: Store, site: Site, running: Running, from: numbe
     } catch (error) {
       last = error;
     }
-    if (!isAlive(running)) throw failure(store, site, from, "ended before it answered", last);
+    if (!isAlive(running)) {
+      // It may have found the port taken by one that a killed command started in the same instant: that one will do.
+      const other = runningServer(site.dir, store);
+      if (other === undefined) throw failure(store, site, from, "ended before it answered", last);
+      running = other;
+    }
     await sleep(25);
   }
   // Not left behind: a server that hangs would make the next start believe that it only needs waiting for.

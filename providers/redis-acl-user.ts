@@ -39,24 +39,21 @@ async function viewOf(client: Redis, user: string): Promise<ServerView | undefin
   };
 }
 
+/** The rules of ACL SETUSER, in their order. */
+export function aclRules({ prefix, passwordHash, commands }: RedisAclUserInputs): string[] {
+  // `reset` first: SETUSER adds to what is there. sanitize-payload: a crafted RESTORE could crash the server.
+  const identity = ["reset", "on", `#${passwordHash}`, "sanitize-payload"];
+  return [...identity, `~${prefix}*`, "resetchannels", `&${prefix}*`, ...commands];
+}
+
 export const provider = dynamicProvider<RedisAclUserInputs, RedisAclUserState>({
   describe: ({ user }) => `Redis ACL user ${user}`,
   id: ({ user }) => user,
   inputs: { user: "replace", prefix: "replace", passwordHash: "update", commands: "update" },
   async ensure(desired, previous) {
-    const { user, prefix, passwordHash, commands } = desired;
-    // `reset` first: SETUSER adds to what is there. sanitize-payload: a crafted RESTORE could crash the server.
-    const rules = [
-      "reset",
-      "on",
-      `#${passwordHash}`,
-      "sanitize-payload",
-      `~${prefix}*`,
-      "resetchannels",
-      `&${prefix}*`,
-    ];
+    const { user } = desired;
     return withRedis(servers(), async (client) => {
-      await client.call("ACL", "SETUSER", user, ...rules, ...commands);
+      await client.call("ACL", "SETUSER", user, ...aclRules(desired));
       try {
         await client.call("ACL", "SAVE");
       } catch (cause) {

@@ -1,6 +1,7 @@
 // The configuration of a stack: every problem reported at once, before anything is touched.
 import { RunError } from "@pulumi/pulumi";
 import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import { z } from "zod";
@@ -13,29 +14,25 @@ import { settings as serverSettings } from "../providers/clients/servers.ts";
 const namespace = "tenant-storage:";
 const stacksDir = fileURLToPath(new URL(".", import.meta.url));
 
-const network = z.string().superRefine((text, context) => {
+const network = z.string({ error: "must be a CIDR, such as 10.12.0.0/16" }).superRefine((text, context) => {
   const problem = networkProblem(text);
   if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
 });
+const networks = z.array(network, { error: "must be a list of CIDRs, such as [10.12.0.0/16]" });
+/** Every way to be wrong has the same message: it says all that is allowed. */
+const integer = (least: number, most: number, error: string) =>
+  z.number({ error }).int({ error }).min(least, { error }).max(most, { error });
 const whole = (least: number, most: number, unit: string) =>
-  z
-    .number({ error: `must be a whole number of ${unit}` })
-    .int()
-    .min(least)
-    .max(most);
+  integer(least, most, `must be a whole number of ${unit} from ${least} to ${most}`);
 const indexTypes = ["keyword", "integer", "float", "bool", "geo", "datetime", "text", "uuid"] as const;
 
 const schema = z.strictObject({
-  id: z.string(),
-  network: z.array(network, { error: "must be a list of CIDRs, such as [10.12.0.0/16]" }).default([]),
-  octet: z
-    .number({ error: "must be a whole number from 0 to 255" })
-    .int()
-    .min(-1, "must be from 0 to 255; it is the second number of 10.<octet>.0.0/16")
-    .max(255, "must be from 0 to 255; it is the second number of 10.<octet>.0.0/16")
-    .default(-1),
-  operatorNetworks: z
-    .array(network)
+  id: z.string().default(""),
+  network: networks.default([]),
+  octet: integer(-1, 255, "must be a whole number from 0 to 255; it is the second one of 10.<octet>.0.0/16").default(
+    -1,
+  ),
+  operatorNetworks: networks
     .min(1, "needs a network: verification connects from it")
     .default(["127.0.0.0/8", "::1/128"]),
   allowDestroy: z.boolean({ error: "must be true or false" }).default(false),
@@ -51,7 +48,9 @@ const schema = z.strictObject({
     .enum(["Cosine", "Dot", "Euclid", "Manhattan"], { error: "must be Cosine, Dot, Euclid or Manhattan" })
     .default("Cosine"),
   qdrantPayloadIndexes: z
-    .record(z.string().min(1), z.enum(indexTypes, { error: `must be one of ${indexTypes.join(", ")}` }))
+    .record(z.string().min(1), z.enum(indexTypes, { error: `must be one of ${indexTypes.join(", ")}` }), {
+      error: "must be index types by field, such as {document_id: keyword}",
+    })
     .default({}),
   qdrantTokenDays: whole(0, 36_500, "days").default(0),
 });
@@ -66,17 +65,44 @@ function decode(text: string, key: string): unknown {
   }
 }
 
-/** The other tenants' networks, as their stack files say. */
-function* otherTenants(own: string): Generator<{ file: string; networks: string[] }> {
-  for (const file of readdirSync(stacksDir)) {
+/** What is read beside the stack's configuration. Tests give their own. */
+export interface Surroundings {
+  /** Where the stacks' files are. */
+  readonly folder?: string;
+  /** The keys that are encrypted, with their namespace. */
+  readonly secretKeys?: readonly string[];
+}
+
+/** As the language host hands them over: the SDK's own `isConfigSecret` is not public. */
+const engineSecretKeys = () => JSON.parse(process.env["PULUMI_CONFIG_SECRET_KEYS"] || "[]") as string[];
+
+/** The networks of a stack's file; what is wrong in it is that stack's to report. */
+function networksOf(text: string): string[] {
+  const { config } = (parse(text) ?? {}) as { config?: Record<string, unknown> | null };
+  // Pulumi takes keys without the project's name as the project's.
+  const value = (key: string) => config?.[`${namespace}${key}`] ?? config?.[key];
+  const octet = Number(value("octet") ?? -1);
+  const given = [value("network") ?? [], octet >= 0 ? `10.${octet}.0.0/16` : []].flat();
+  return given.filter((one): one is string => typeof one === "string" && networkProblem(one) === undefined);
+}
+
+/** What of `ours` the other tenants have too, as their stack files say. */
+function overlaps(own: string, ours: readonly string[], folder: string): string[] {
+  return readdirSync(folder).flatMap((file) => {
     const stack = /^Pulumi\.(.+)\.yaml$/.exec(file)?.[1];
-    if (stack === undefined || stack === own || stack === "platform") continue;
-    const document = parse(readFileSync(`${stacksDir}/${file}`, "utf8")) as { config?: Record<string, unknown> } | null;
-    const octet = document?.config?.[`${namespace}octet`];
-    const networks = [document?.config?.[`${namespace}network`] ?? []].flat().filter((one) => typeof one === "string");
-    if (typeof octet === "number" && octet >= 0) networks.push(`10.${octet}.0.0/16`);
-    yield { file, networks: networks.filter((one) => networkProblem(one) === undefined) };
-  }
+    if (stack === undefined || stack === own || stack === "platform") return [];
+    let others: string[];
+    try {
+      others = networksOf(readFileSync(join(folder, file), "utf8"));
+    } catch (cause) {
+      return [`stacks/${file} cannot be read: ${(cause as Error).message.split("\n")[0]}`];
+    }
+    return others.flatMap((theirs) =>
+      ours
+        .filter((one) => overlap(one, theirs))
+        .map((one) => `network: ${one} overlaps ${theirs} of stacks/${file}: tenants may not share addresses`),
+    );
+  });
 }
 
 function fail(stack: string, problems: readonly string[]): never {
@@ -87,19 +113,26 @@ function fail(stack: string, problems: readonly string[]): never {
   );
 }
 
-function checkKeys(config: Readonly<Record<string, string>>): Record<string, unknown> {
-  const own = Object.entries(config).filter(([key]) => key.startsWith(namespace));
-  const serverKeys = new Set<string>(Object.values(serverSettings).map(({ config: key }) => key));
-  return Object.fromEntries(
-    own
-      .map(([key, value]): [string, string] => [key.slice(namespace.length), value])
-      .filter(([key]) => !serverKeys.has(key))
-      .map(([key, value]) => [key, decode(value, key)]),
+/** The project's settings in `config`, and those that are encrypted, which are never looked at: a message could repeat them. */
+function settingsIn(config: Readonly<Record<string, string>>, secretKeys: readonly string[]) {
+  const serverKeys: readonly string[] = Object.values(serverSettings).map(({ config: key }) => key);
+  const given: [string, unknown][] = [];
+  const encrypted: string[] = [];
+  for (const [name, text] of Object.entries(config)) {
+    const key = name.slice(namespace.length);
+    if (!name.startsWith(namespace) || serverKeys.includes(key)) continue;
+    if (secretKeys.includes(name) && Object.hasOwn(schema.shape, key)) encrypted.push(key);
+    else given.push([key, decode(text, key)]);
+  }
+  const problems = encrypted.map(
+    (key) =>
+      `${key}: is encrypted, but the setting is no secret: the state would hold it in the clear. Set it without --secret`,
   );
+  return { given: Object.fromEntries(given), encrypted, problems };
 }
 
 function problemsOf(error: z.ZodError, given: Record<string, unknown>): string[] {
-  return error.issues.map((issue) => {
+  const all = error.issues.map((issue) => {
     if (issue.code === "unrecognized_keys") {
       return `${issue.keys.join(", ")}: no such setting. Known: ${Object.keys(schema.shape).join(", ")}`;
     }
@@ -109,9 +142,12 @@ function problemsOf(error: z.ZodError, given: Record<string, unknown>): string[]
       given,
     );
     const shown =
-      value === undefined || issue.message.includes(JSON.stringify(value)) ? "" : ` (given: ${JSON.stringify(value)})`;
+      value === undefined || (typeof value === "string" && issue.message.includes(JSON.stringify(value)))
+        ? ""
+        : ` (given: ${JSON.stringify(value)})`;
     return `${field}: ${issue.message}${shown}`;
   });
+  return [...new Set(all)];
 }
 
 /**
@@ -119,47 +155,56 @@ function problemsOf(error: z.ZodError, given: Record<string, unknown>): string[]
  * @param config every key of the engine's configuration, with its namespace
  * @throws RunError listing every problem: field, what was given, what is allowed.
  */
-export function tenantSettings(stack: string, config: Readonly<Record<string, string>>): TenantSettings {
-  const given = checkKeys(config);
+export function tenantSettings(
+  stack: string,
+  config: Readonly<Record<string, string>>,
+  surroundings: Surroundings = {},
+): TenantSettings {
+  const { folder = stacksDir, secretKeys = engineSecretKeys() } = surroundings;
+  const { given, encrypted, problems } = settingsIn(config, secretKeys);
   const parsed = schema.safeParse(given);
-  const problems = parsed.success ? [] : problemsOf(parsed.error, given);
-  const id = typeof given["id"] === "string" ? given["id"] : "";
-  const wrongId = idProblem(id);
-  if (wrongId !== undefined) problems.unshift(`id: ${wrongId}`);
-  else if (id !== stack) {
-    problems.unshift(
-      `id: is ${JSON.stringify(id)}, but the stack is ${JSON.stringify(stack)}: one tenant, one stack of its name`,
-    );
-  }
+  if (!encrypted.includes("id")) problems.push(...idProblems(given["id"], stack));
+  if (!parsed.success) problems.push(...problemsOf(parsed.error, given));
   const octet = given["octet"];
-  const networks = [given["network"] ?? []].flat().filter((one): one is string => typeof one === "string");
-  const usable = networks.filter((one) => networkProblem(one) === undefined);
-  if (typeof octet === "number" && octet >= 0 && octet <= 255) usable.push(`10.${octet}.0.0/16`);
-  if (networks.length === 0 && (octet === undefined || octet === -1)) {
+  const own = [given["network"] ?? []].flat().filter((one): one is string => typeof one === "string");
+  const usable = own.filter((one) => networkProblem(one) === undefined);
+  const shorthand = `10.${String(octet)}.0.0/16`;
+  if (octet !== undefined && networkProblem(shorthand) === undefined) usable.push(shorthand);
+  const unset = ["network", "octet"].every((key) => !encrypted.includes(key)) && (octet === undefined || octet === -1);
+  if (unset && [given["network"] ?? []].flat().length === 0) {
     problems.push("network: is not set: the tenant's CIDRs, such as [10.12.0.0/16] (or octet: 12)");
   }
   for (const [index, one] of usable.entries()) {
     const twin = usable.slice(0, index).find((other) => other === one || overlap(one, other));
     if (twin !== undefined) problems.push(`network: ${one} and ${twin} of this tenant overlap: keep one`);
   }
-  for (const other of otherTenants(stack)) {
-    for (const theirs of other.networks) {
-      for (const ours of usable.filter((one) => overlap(one, theirs))) {
-        problems.push(`network: ${ours} overlaps ${theirs} of stacks/${other.file}: tenants may not share addresses`);
-      }
-    }
-  }
+  problems.push(...overlaps(stack, usable, folder));
   if (problems.length > 0 || !parsed.success) fail(stack, problems);
   return { ...parsed.data, networks: usable };
 }
 
+function idProblems(given: unknown, stack: string): string[] {
+  const id = typeof given === "string" ? given : "";
+  const wrong = idProblem(id);
+  if (wrong !== undefined) return [`id: ${wrong}`];
+  if (id === stack) return [];
+  return [`id: is ${JSON.stringify(id)}, but the stack is ${JSON.stringify(stack)}: one tenant, one stack of its name`];
+}
+
 /** Refuses tenant settings in the platform stack; returns where verification runs. */
-export function platformSettings(config: Readonly<Record<string, string>>): { operatorNetworks: readonly string[] } {
-  const given = checkKeys(config);
-  const parsed = schema.pick({ operatorNetworks: true }).safeParse({ operatorNetworks: given["operatorNetworks"] });
-  const problems = parsed.success ? [] : problemsOf(parsed.error, given);
-  if (typeof given["id"] === "string" && given["id"] !== "")
-    problems.push("id: the platform stack is no tenant: remove it");
+export function platformSettings(
+  config: Readonly<Record<string, string>>,
+  { secretKeys = engineSecretKeys() }: Surroundings = {},
+): { operatorNetworks: readonly string[] } {
+  const { given, problems } = settingsIn(config, secretKeys);
+  // The other settings of tenants are here too: with the project file's defaults.
+  const { operatorNetworks, id } = given;
+  const unknown = Object.entries(given).filter(([key]) => !Object.hasOwn(schema.shape, key));
+  const parsed = schema
+    .pick({ operatorNetworks: true })
+    .safeParse(Object.fromEntries([["operatorNetworks", operatorNetworks], ...unknown]));
+  if (!parsed.success) problems.push(...problemsOf(parsed.error, given));
+  if (typeof id === "string" && id !== "") problems.push("id: the platform stack is no tenant: remove it");
   if (problems.length > 0 || !parsed.success) fail("platform", problems);
   return parsed.data;
 }

@@ -1,9 +1,9 @@
 // The pulumi program as the Automation API runs it, with two differences: it is told of an interruption exactly once, and
 // it leaves alone which stack the operator has selected.
-import type { CommandResult, PulumiCommand } from "@pulumi/pulumi/automation/cmd.js";
+import type { PulumiCommand } from "@pulumi/pulumi/automation/cmd.js";
 import { spawn } from "node:child_process";
-import { delimiter, join } from "node:path";
 import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
 import { root } from "../../toolchain/paths.ts";
 import { Problem } from "../errors.ts";
 import { onInterrupt } from "./interrupt.ts";
@@ -13,6 +13,33 @@ export interface Ran {
   readonly stdout: string;
   readonly stderr: string;
   readonly code: number;
+}
+
+/** A run of pulumi that failed. Its message is what pulumi said, for people. */
+export class PulumiError extends Error {
+  override readonly name = "PulumiError";
+  readonly ran: Ran;
+
+  constructor(ran: Ran) {
+    super(saidBy(ran));
+    this.ran = ran;
+  }
+
+  /** There is no such stack. */
+  get notFound(): boolean {
+    return /no stack named .* found/.test(this.ran.stderr);
+  }
+
+  /** Somebody else works on the stack, or was killed while doing so. */
+  get locked(): boolean {
+    return this.ran.stderr.includes("the stack is currently locked by") || this.ran.stderr.includes("[409] Conflict");
+  }
+}
+
+function saidBy({ stderr, stdout, code }: Ran): string {
+  const errors = stderr.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("warning:"));
+  const last = errors.length > 0 ? errors : stdout.trimEnd().split("\n").slice(-5);
+  return last.length > 0 ? last.join("\n").replace(/^error: /, "") : `pulumi ended with ${code}`;
 }
 
 type Listener = (text: string) => void;
@@ -41,7 +68,7 @@ async function start(args: readonly string[], env: NodeJS.ProcessEnv, onOutput?:
     });
     child.on("error", (cause) => {
       forget();
-      fail(notStarted(cause));
+      fail(notInstalled(cause));
     });
     child.on("close", (code, signal) => {
       forget();
@@ -51,8 +78,8 @@ async function start(args: readonly string[], env: NodeJS.ProcessEnv, onOutput?:
 }
 
 /**
- * Runs pulumi, not interactive, in the checkout.
- * @throws the Automation API's CommandError, or one of its kinds, when it fails.
+ * Runs pulumi in the checkout, without questions.
+ * @throws PulumiError when it fails.
  */
 export async function runPulumi(
   args: readonly string[],
@@ -62,13 +89,10 @@ export async function runPulumi(
 ): Promise<Ran> {
   const ran = await start([...withoutSelecting(args), "--non-interactive"], env, onOutput, onError);
   if (ran.code === 0) return ran;
-  const { createCommandError } = (await import("@pulumi/pulumi/automation/errors.js")) as unknown as {
-    createCommandError: (result: Pick<Ran, "stdout" | "stderr" | "code">) => Error;
-  };
-  throw createCommandError(ran);
+  throw new PulumiError(ran);
 }
 
-/** The Automation API selects the stack that it works on, for the operator's next command too. That is the operator's own. */
+/** The Automation API selects the stack it works on, also for the operator's next command. That choice is the operator's. */
 function withoutSelecting(args: readonly string[]): readonly string[] {
   if (args[0] !== "stack") return args;
   if (args[1] === "init") return [...args, "--no-select"];
@@ -77,16 +101,14 @@ function withoutSelecting(args: readonly string[]): readonly string[] {
 
 /**
  * The Automation API's command, running through `runPulumi`.
- * @throws Problem when there is no pulumi, or it is older than the SDK allows.
+ * @throws Problem when there is no pulumi; Error when it is older than the SDK.
  */
 export async function pulumiCommand(): Promise<PulumiCommand> {
   requirePulumi();
   const { PulumiCommand } = await import("@pulumi/pulumi/automation/cmd.js");
   const command = await PulumiCommand.get();
   const run = (args: string[], _cwd: string, env: NodeJS.ProcessEnv, onOutput?: Listener, onError?: Listener) =>
-    runPulumi(args, { ...env, PULUMI_AUTOMATION_API: "true" }, onOutput, onError) satisfies Promise<
-      Pick<CommandResult, "stdout" | "stderr" | "code">
-    >;
+    runPulumi(args, { ...env, PULUMI_AUTOMATION_API: "true" }, onOutput, onError);
   return Object.assign(command, { run });
 }
 
@@ -100,9 +122,9 @@ function requirePulumi(): void {
       return false;
     }
   });
-  if (!found) throw notStarted(undefined);
+  if (!found) throw notInstalled(undefined);
 }
 
-function notStarted(cause: unknown): Problem {
+function notInstalled(cause: unknown): Problem {
   return new Problem("Pulumi is not installed. Install it for this checkout alone: npm run demo", { cause });
 }

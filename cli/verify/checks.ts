@@ -84,7 +84,10 @@ export async function refused(dialect: Dialect, attempts: readonly Attempt[]): P
   );
   if (allowed.length > 0) return { result: "ALLOWED", detail: `not refused: ${[...allowed, ...unclear].join("; ")}` };
   if (unclear.length > 0) return { result: "ERROR", detail: unclear.join("; ") };
-  return { result: "DENIED", detail: `${attempts.map((attempt) => attempt.what).join(", ")}: ${[...codes].join(", ")}` };
+  return {
+    result: "DENIED",
+    detail: `${attempts.map((attempt) => attempt.what).join(", ")}: ${[...codes].join(", ")}`,
+  };
 }
 
 /** OK when `run` returns (its detail, if any); FAILED when the server or a Mismatch says no; ERROR otherwise. */
@@ -99,8 +102,8 @@ export async function works(dialect: Dialect, run: () => Promise<string | void>)
 
 /** An error's message in one line; the reason inside it when it has none of its own (Node's AggregateError). */
 export function messageOf(error: unknown): string {
-  const { message, code, cause } = error as { message?: string; code?: unknown; cause?: unknown };
-  const own = message || String(code ?? "unknown error");
+  const { message, code, cause } = error as { message?: string; code?: string; cause?: unknown };
+  const own = message || (code ?? "unknown error");
   // fetch says only "fetch failed".
   const reason = own === "fetch failed" && cause !== undefined ? `${own}: ${messageOf(cause)}` : own;
   return reason.replace(/\s+/g, " ").trim();
@@ -120,16 +123,19 @@ export async function runStore<C>(definition: StoreDefinition<C>, subject: Subje
     duration_ms: Math.round(performance.now() - since),
   });
   try {
-    return await definition.within(subject, async (context) => {
-      const missing = definition.missingOther?.(context);
-      missing?.catch(() => undefined); // Each check that needs it reports it.
-      return Promise.all(
-        definition.checks.map(async (check) => {
-          const since = performance.now();
-          return conclude(check, await runCheck(check, context, missing, subject), since);
-        }),
-      );
-    });
+    // Connecting may hang too. Twice the time: the checks' own limits come first.
+    return await within(2 * subject.timeout, () =>
+      definition.within(subject, async (context) => {
+        const missing = definition.missingOther?.(context);
+        missing?.catch(() => undefined); // Each check that needs it reports it.
+        return Promise.all(
+          definition.checks.map(async (check) => {
+            const since = performance.now();
+            return conclude(check, await runCheck(check, context, missing, subject), since);
+          }),
+        );
+      }),
+    );
   } catch (error) {
     const finding: Finding = { result: "ERROR", detail: messageOf(error) };
     return Promise.all(definition.checks.map((check) => conclude(check, finding, started)));
@@ -145,7 +151,8 @@ async function runCheck<C>(
   try {
     return await within(subject.timeout, async () => {
       const [finding, absent] = await Promise.all([check.run(context), check.needsOther ? missing : undefined]);
-      if (absent === undefined) return finding;
+      // A leak is a leak, whatever else is missing.
+      if (absent === undefined || finding.result === "ALLOWED") return finding;
       const detail = `nothing to be refused by: ${absent} (make it: pulumi up --stack platform)`;
       return { result: "FAILED", detail };
     });
@@ -169,11 +176,18 @@ async function within<T>(milliseconds: number, work: () => Promise<T>): Promise<
 /** Belt and braces: no client is known to put a credential into an error, and none will through here. */
 async function withoutSecrets(detail: string, subject: Subject): Promise<string> {
   const credentials = await subject.credentials.catch(() => undefined);
-  const secrets = Object.entries(credentials ?? {}).filter(([name]) => name !== "minio_access_key");
   const { minio, postgresql, qdrant, redis } = subject.servers;
-  const ours = [minio.password, postgresql.password, qdrant.apiKey, decodeURIComponent(redis.url.password)];
-  return [...secrets.map(([, value]) => value), ...ours]
+  const secrets: string[] = [
+    minio.password,
+    postgresql.password,
+    qdrant.apiKey,
+    decodeURIComponent(redis.url.password),
+  ];
+  for (const [name, value] of Object.entries<string>({ ...credentials })) {
+    if (name !== "minio_access_key") secrets.push(value);
+  }
+  const shown = secrets
     .filter((secret) => secret.length >= 8)
-    .reduce((text, secret) => text.replaceAll(secret, "[secret]"), detail)
-    .slice(0, 400);
+    .reduce((text, s) => text.replaceAll(s, "[secret]"), detail);
+  return shown.slice(0, 400);
 }

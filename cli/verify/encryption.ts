@@ -80,7 +80,10 @@ export const encryption: StoreDefinition<Context> = {
       expected: "OK",
       run: (c) =>
         works(dialect, async () => {
-          const [published, key] = await Promise.all([readFile(c.files.publicKey, "utf8"), readFile(c.files.key, "utf8")]);
+          const [published, key] = await Promise.all([
+            readFile(c.files.publicKey, "utf8"),
+            readFile(c.files.key, "utf8"),
+          ]);
           const own = published.trim();
           if ((await pipeThrough("age-keygen", ["-y"], key)).trim() !== own) {
             throw new Mismatch(`${c.files.publicKey} is not the public key of ${c.files.key}`);

@@ -75,10 +75,7 @@ export async function verifyTenant(id: string, options: VerifyOptions = {}): Pro
 /** Verifies a tenant and stores the report for audit. Connects to the platform database meanwhile. */
 export async function verifyAndStore(id: string, options: VerifyOptions = {}): Promise<StoredVerification> {
   const verification = verifyTenant(id, options);
-  const storing = withPlatform(
-    async (client) => storeReport(client, await verification),
-    options.servers ?? servers(),
-  );
+  const storing = withPlatform(async (client) => storeReport(client, await verification), options.servers ?? servers());
   const [verified, stored] = await Promise.allSettled([verification, storing]);
   if (verified.status === "rejected") throw verified.reason;
   if (stored.status === "fulfilled") return { report: verified.value, stored: true };

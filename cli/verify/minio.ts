@@ -1,5 +1,6 @@
 // MinIO: the tenant's user reaches its bucket and nothing else (plan, section 2.3).
 import type { Client } from "minio";
+import type { Agent } from "node:http";
 import { minioAdminGet, minioClient } from "../../providers/clients/minio.ts";
 import { Mismatch, refused, works, type Dialect, type StoreDefinition, type Subject } from "./checks.ts";
 import { isLeftover, newTrace } from "./probe.ts";
@@ -53,7 +54,10 @@ async function sweep(admin: Client, bucket: string, mine: (trace: string) => boo
 }
 
 /** Puts an object as the tenant, hands it to `use`, and removes it with every trace. */
-async function withObject(c: Context, use: (object: string, body: string, trace: string) => Promise<void>): Promise<void> {
+async function withObject(
+  c: Context,
+  use: (object: string, body: string, trace: string) => Promise<void>,
+): Promise<void> {
   const trace = newTrace();
   const object = `${folder}${trace}/probe`;
   const body = `verification ${trace}`;
@@ -68,6 +72,12 @@ async function withObject(c: Context, use: (object: string, body: string, trace:
   if (versionId) await sweep(c.admin, c.names.bucket, (found) => found === trace);
 }
 
+/** Connections of this verification only. */
+async function agentFor(endpoint: URL): Promise<Agent> {
+  const { Agent } = await (endpoint.protocol === "https:" ? import("node:https") : import("node:http"));
+  return new Agent({ keepAlive: true });
+}
+
 export const minio: StoreDefinition<Context> = {
   store: "minio",
   async within(subject, work) {
@@ -79,9 +89,16 @@ export const minio: StoreDefinition<Context> = {
     ]);
     const { minio_access_key: user, minio_secret_key: password } = credentials;
     const tenant = await minioClient(subject.servers, { user, password });
-    const otherObject = list(admin, subject.other.bucket, "").then((names) => names[0]);
-    otherObject.catch(() => undefined); // Whoever awaits it reports it.
-    return work({ ...subject, tenant, admin, anonymous, otherObject });
+    const agent = await agentFor(subject.servers.minio.endpoint);
+    for (const client of [tenant, admin, anonymous]) client.setRequestOptions({ agent });
+    try {
+      const otherObject = list(admin, subject.other.bucket, "").then((names) => names[0]);
+      otherObject.catch(() => undefined); // Whoever awaits it reports it.
+      return await work({ ...subject, tenant, admin, anonymous, otherObject });
+    } finally {
+      // A request without an answer would keep the process alive.
+      agent.destroy();
+    }
   },
   async missingOther({ admin, other, otherObject }) {
     const [user, object] = await Promise.all([
@@ -167,8 +184,7 @@ export const minio: StoreDefinition<Context> = {
       run: (c) =>
         works(dialect, async () => {
           const info = (await minioAdminGet(c.admin, "user-info", { accessKey: c.names.minioUser })) as
-            | { policyName?: string; status?: string; memberOf?: string[] }
-            | undefined;
+            { policyName?: string; status?: string; memberOf?: string[] } | undefined;
           if (info === undefined) throw new Mismatch(`there is no user ${c.names.minioUser}`);
           const policies = info.policyName || "none";
           if (policies !== c.names.minioPolicy) {
@@ -206,7 +222,8 @@ export const minio: StoreDefinition<Context> = {
             answer.destroy();
             const { headers } = answer as unknown as { headers: Record<string, string | undefined> };
             const algorithm = headers["x-amz-server-side-encryption"];
-            if (algorithm !== "AES256") throw new Mismatch(`a new object is stored ${algorithm ?? "unencrypted"}, not AES256`);
+            if (algorithm !== "AES256")
+              throw new Mismatch(`a new object is stored ${algorithm ?? "unencrypted"}, not AES256`);
           }),
         ),
     },

@@ -2,7 +2,16 @@
 import type { QdrantClient } from "@qdrant/js-client-rest";
 import { getCollectionName, PermissionError, verifyTenantAccess } from "../../components/qdrant-guards.ts";
 import { httpStatus, qdrantClient } from "../../providers/clients/qdrant.ts";
-import { Mismatch, messageOf, refused, works, type Attempt, type Dialect, type StoreDefinition, type Subject } from "./checks.ts";
+import {
+  Mismatch,
+  messageOf,
+  refused,
+  works,
+  type Attempt,
+  type Dialect,
+  type StoreDefinition,
+  type Subject,
+} from "./checks.ts";
 import { isLeftover, newTrace } from "./probe.ts";
 
 const dialect: Dialect = {
@@ -38,7 +47,9 @@ async function ownAccess({ tenant, names: { collection } }: Context): Promise<vo
     vectorOf(tenant, collection),
     tenant.retrieve(collection, { ids: slots, with_payload: true }),
   ]);
-  const leftovers = found.filter((point) => isLeftover(String(point.payload?.["tenant_verify"]))).map((point) => point.id);
+  const leftovers = found
+    .filter((point) => isLeftover(String(point.payload?.["tenant_verify"])))
+    .map((point) => point.id);
   const free = slots.filter((slot) => found.every((point) => point.id !== slot));
   const id = free[Math.floor(Math.random() * free.length)] ?? slots[0] ?? "";
   const direction = Array.from({ length: vector.size }, () => Math.random() - 0.5);
@@ -142,7 +153,10 @@ export const qdrant: StoreDefinition<Context> = {
           { what: "snapshots", run: () => c.tenant.listFullSnapshots() },
           // Harmless to whoever may: nothing is asked for, or what is asked for is not there.
           { what: "change aliases", run: () => understood(c.tenant.updateCollectionAliases({ actions: [] })) },
-          { what: "delete a collection", run: () => understood(c.tenant.deleteCollection(`${c.names.collection}_verify_none`)) },
+          {
+            what: "delete a collection",
+            run: () => understood(c.tenant.deleteCollection(`${c.names.collection}_verify_none`)),
+          },
         ]),
     },
     {

@@ -108,7 +108,8 @@ async function ownKeys({ tenant, names }: Context): Promise<void> {
     return value;
   });
   if (values[3] !== trace) throw new Mismatch("the value that was read is not the one that was written");
-  if (String(values[4]) !== "first,second") throw new Mismatch("the list that was read is not the one that was written");
+  if (String(values[4]) !== "first,second")
+    throw new Mismatch("the list that was read is not the one that was written");
   if (values[5] !== 2) throw new Mismatch("the keys that were written could not be deleted");
 }
 
@@ -135,7 +136,11 @@ export const redis: StoreDefinition<Context> = {
       run: (c) => {
         const key = `${c.other.keyPrefix}verify:${newTrace()}`;
         return refused(dialect, [
-          { what: "SET", run: () => c.tenant.set(key, "must be refused", "EX", lifetime), undo: () => c.admin.del(key) },
+          {
+            what: "SET",
+            run: () => c.tenant.set(key, "must be refused", "EX", lifetime),
+            undo: () => c.admin.del(key),
+          },
           { what: "GET", run: () => c.tenant.get(key) },
           { what: "DEL", run: () => c.tenant.del(key) },
         ]);
@@ -148,7 +153,10 @@ export const redis: StoreDefinition<Context> = {
       run: (c) => {
         const prefix = c.names.keyPrefix.slice(0, -1);
         const keys = [`${prefix}2:verify`, `${prefix}`, "verify"];
-        return refused(dialect, keys.map((key) => ({ what: `GET ${key}`, run: () => c.tenant.get(key) })));
+        return refused(
+          dialect,
+          keys.map((key) => ({ what: `GET ${key}`, run: () => c.tenant.get(key) })),
+        );
       },
     },
     { test: "own_channel", expected: "OK", run: (c) => works(dialect, () => ownChannel(c)) },

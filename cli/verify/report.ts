@@ -36,7 +36,10 @@ export interface Report {
 /** The report as a table, for a person. Colours only on a terminal that wants them. */
 export async function formatReport(report: Report): Promise<string> {
   const { default: Table } = await import("cli-table3");
-  const table = new Table({ head: ["", "store", "test", "result", "expected", "why"], style: { head: [], border: [] } });
+  const table = new Table({
+    head: ["", "store", "test", "result", "expected", "why"],
+    style: { head: [], border: [] },
+  });
   for (const check of report.checks) {
     const why = check.pass ? "" : check.detail;
     table.push([check.pass ? "✓" : "✗", check.store, check.test, check.result, check.expected, wrapped(why, 60)]);

@@ -4,10 +4,14 @@ import type { Client } from "pg";
 /** One writer at a time, across stacks and machines; released by the server when the session ends. */
 const editLock = "SELECT pg_advisory_lock(hashtext('tenant-storage pg_hba'))";
 
-/** The text of the server's pg_hba.conf. */
+/** One character a byte, whatever the file's comments are written in: every byte comes back as it was. */
+const encoding = "latin1";
+
+/** The text of the server's pg_hba.conf, one character a byte. */
 export async function readHba(client: Client): Promise<string> {
-  const { rows } = await client.query<{ text: string }>("SELECT pg_read_file(current_setting('hba_file')) AS text");
-  return rows[0]?.text ?? "";
+  const query = "SELECT pg_read_binary_file(current_setting('hba_file')) AS content";
+  const { rows } = await client.query<{ content: Buffer }>(query);
+  return rows[0]?.content.toString(encoding) ?? "";
 }
 
 const shellQuote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
@@ -18,7 +22,7 @@ async function replaceHba(client: Client, text: string): Promise<void> {
   const file = shellQuote(rows[0]?.file ?? "");
   const fresh = shellQuote(`${rows[0]?.file ?? ""}.new`);
   const program = `cp -p ${file} ${fresh} && base64 -d > ${fresh} && sync ${fresh} && mv -f ${fresh} ${file}`;
-  const content = Buffer.from(text).toString("base64");
+  const content = Buffer.from(text, encoding).toString("base64");
   await client.query(`COPY (SELECT ${client.escapeLiteral(content)}) TO PROGRAM ${client.escapeLiteral(program)}`);
 }
 
@@ -32,7 +36,11 @@ export async function editHba(client: Client, edit: (text: string) => string): P
   try {
     const before = await readHba(client);
     const after = edit(before);
-    if (after === before) return;
+    if (after === before) {
+      // A run that was interrupted between writing and reloading left lines that are not in force yet.
+      await client.query("SELECT pg_reload_conf()");
+      return;
+    }
     const errors = async (): Promise<string[]> => {
       const { rows } = await client.query<{ line: number; error: string }>(
         "SELECT line_number AS line, error FROM pg_hba_file_rules WHERE error IS NOT NULL",

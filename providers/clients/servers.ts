@@ -80,7 +80,7 @@ export function servers(env: NodeJS.ProcessEnv = process.env, config: ConfigLook
   const problems: string[] = [];
   const value = (name: SettingName): string => {
     const setting: Setting = settings[name];
-    const found = config(setting.config) ?? (env[setting.env] || setting.fallback);
+    const found = config(setting.config) || env[setting.env] || setting.fallback;
     if (found === undefined) {
       problems.push(`${setting.env} is not set (for example ${setting.example}; or configuration ${setting.config})`);
     }

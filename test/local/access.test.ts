@@ -4,11 +4,14 @@ import { join } from "node:path";
 import { Redis } from "ioredis";
 import { Client as MinioClient } from "minio";
 import pg from "pg";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { secretsIn } from "../../local/credentials.ts";
 import { writeComposeEnv } from "../../local/compose.ts";
 import { startStores, type StoreStatus } from "../../local/lifecycle.ts";
 import { adminName, commandLines, temporaryStores } from "./support.ts";
+
+// Real servers, on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const stores = temporaryStores(3100);
 const { dir, ports } = stores;
@@ -16,8 +19,8 @@ let states: StoreStatus[];
 
 beforeAll(async () => {
   states = await startStores({ dir, ports });
-}, 60_000);
-afterAll(() => stores.remove(), 60_000);
+});
+afterAll(() => stores.remove());
 
 const mode = (path: string): number => statSync(path).mode & 0o777;
 const processOf = (name: string): number => states.find((state) => state.name === name)?.pid ?? 0;

@@ -4,12 +4,15 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, describe, expect, onTestFinished, test } from "vitest";
+import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { identify } from "../../local/identity.ts";
 import { startStores, statusStores, stopStores } from "../../local/lifecycle.ts";
 import { whoListens } from "../../local/listeners.ts";
 import { root } from "../../toolchain/paths.ts";
 import { command, temporaryStores, type TemporaryStores } from "./support.ts";
+
+// Real servers, on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let stores: TemporaryStores | undefined;
 
@@ -21,7 +24,7 @@ function fresh(offset: number, mode?: 0o700): TemporaryStores {
 afterEach(async () => {
   await stores?.remove();
   stores = undefined;
-}, 30_000);
+});
 
 test("a port in use is named, with who holds it and what to do", async () => {
   const set = fresh(3200);
@@ -52,7 +55,7 @@ test("one store that fails does not stop the others, and is the only one started
     [true, true],
     [true, false],
   ]);
-}, 30_000);
+});
 
 describe("a stale record", () => {
   test("of a process id that another program has now never ends that program", async () => {

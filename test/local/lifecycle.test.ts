@@ -5,10 +5,13 @@ import { pathToFileURL } from "node:url";
 import { Redis } from "ioredis";
 import { Client as MinioClient } from "minio";
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { environment, storesEnv } from "../../local/environment.ts";
 import { startStores, statusStores, stopStores, type StoreStatus } from "../../local/lifecycle.ts";
 import { command, temporaryStores } from "./support.ts";
+
+// Real servers, on a machine that may be busy.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const stores = temporaryStores(3000);
 const { dir, ports } = stores;
@@ -16,8 +19,8 @@ let first: StoreStatus[];
 
 beforeAll(async () => {
   first = await startStores({ dir, ports });
-}, 60_000);
-afterAll(() => stores.remove(), 60_000);
+});
+afterAll(() => stores.remove());
 
 const numbers = (states: readonly StoreStatus[]): (number | undefined)[] => states.map(({ pid }) => pid);
 
@@ -126,7 +129,7 @@ test("data outlive stop and start, and open connections do not hold up the stop"
     expect(await client.get("kept")).toBe("value");
     expect(await client.call("ACL", "USERS")).toEqual(["default", "platform_admin", "tenant_kept_user"]);
   });
-}, 30_000);
+});
 
 describe("status", () => {
   test("as a table, exit code 0", async () => {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { adminName, readCredentials, type Credentials } from "../../local/credentials.ts";
 import { resetStores } from "../../local/lifecycle.ts";
+import { whoListens } from "../../local/listeners.ts";
 import { portsAt, type Ports } from "../../local/settings.ts";
 import { root } from "../../toolchain/paths.ts";
 
@@ -27,11 +28,12 @@ export function temporaryStores(offset: number, mode: 0o755 | 0o700 = 0o755): Te
   const outer = mkdtempSync(join(tmpdir(), "stores-"));
   chmodSync(outer, mode);
   const dir = join(outer, "a folder", "stores");
-  const ports = portsAt(offset);
+  const free = freeOffset(offset);
+  const ports = portsAt(free);
   return {
     dir,
     ports,
-    offset,
+    offset: free,
     credentials() {
       const found = readCredentials(dir);
       if (found === undefined) throw new Error(`no credentials in ${dir}`);
@@ -42,6 +44,16 @@ export function temporaryStores(offset: number, mode: 0o755 | 0o700 = 0o755): Te
       rmSync(outer, { recursive: true, force: true });
     },
   };
+}
+
+// The tests of another checkout may run at the same time.
+function freeOffset(from: number): number {
+  const start = 2 * Math.floor(Math.random() * 40);
+  for (let step = 0; step < 80; step += 2) {
+    const offset = from + ((start + step) % 80);
+    if (Object.values(portsAt(offset)).every((port: number) => whoListens(port) === undefined)) return offset;
+  }
+  throw new Error(`no free ports at offsets ${from} to ${from + 80}`);
 }
 
 export interface Ran {

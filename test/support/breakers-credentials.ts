@@ -2,7 +2,12 @@
 import { chmod, readFile, writeFile } from "node:fs/promises";
 import { SignJWT } from "jose";
 import { stringify } from "yaml";
-import { decryptCredentials, encryptCredentials, pipeThrough, recipientsOf } from "../../providers/clients/credentials.ts";
+import {
+  decryptCredentials,
+  encryptCredentials,
+  pipeThrough,
+  recipientsOf,
+} from "../../providers/clients/credentials.ts";
 import { qdrantClient } from "../../providers/clients/qdrant.ts";
 import { secretFiles } from "../../providers/clients/secrets-dir.ts";
 import { servers } from "../../providers/clients/servers.ts";
@@ -46,17 +51,22 @@ export const qdrantBreakers: Breaker[] = [
     ["qdrant/cross_collection", "qdrant/collection_listing", "qdrant/global_access"],
     ({ access: _, ...claims }) => claims,
   ),
-  tokenBreaker("token reads every collection", ["qdrant/cross_collection", "qdrant/collection_listing", "qdrant/global_access"], (claims) => ({
-    ...claims,
-    access: "r",
-  })),
-  tokenBreaker("token also for the other tenant's collection", ["qdrant/cross_collection", "qdrant/collection_listing"], (claims, { names, other }) => ({
-    ...claims,
-    access: [
-      { collection: names.collection, access: "prw" },
-      { collection: other.collection, access: "r" },
-    ],
-  })),
+  tokenBreaker(
+    "token reads every collection, and only reads",
+    ["qdrant/own_access", "qdrant/cross_collection", "qdrant/collection_listing", "qdrant/global_access"],
+    (claims) => ({ ...claims, access: "r" }),
+  ),
+  tokenBreaker(
+    "token also for the other tenant's collection",
+    ["qdrant/cross_collection", "qdrant/collection_listing"],
+    (claims, { names, other }) => ({
+      ...claims,
+      access: [
+        { collection: names.collection, access: "prw" },
+        { collection: other.collection, access: "r" },
+      ],
+    }),
+  ),
   tokenBreaker("token only reads", ["qdrant/own_access"], (claims, { names }) => ({
     ...claims,
     access: [{ collection: names.collection, access: "r" }],
@@ -71,7 +81,8 @@ export const qdrantBreakers: Breaker[] = [
       const { vectors } = config.params;
       if (vectors === undefined || vectors === null) throw new Error(`collection ${names.collection} has no vectors`);
       const strict = config.strict_mode_config;
-      return () => admin.createCollection(names.collection, { vectors, ...(strict ? { strict_mode_config: strict } : {}) });
+      return () =>
+        admin.createCollection(names.collection, { vectors, ...(strict ? { strict_mode_config: strict } : {}) });
     },
   },
 ];

@@ -46,7 +46,11 @@ const doorBreaker = (name: string, check: string, database: (target: Target) => 
 const own = ({ names }: Target): string => names.database;
 
 export const postgresqlBreakers: Breaker[] = [
-  doorBreaker("role may connect to the other tenant's database", "postgresql/cross_db_connect", ({ other }) => other.database),
+  doorBreaker(
+    "role may connect to the other tenant's database",
+    "postgresql/cross_db_connect",
+    ({ other }) => other.database,
+  ),
   doorBreaker("role may connect to postgres", "postgresql/shared_db_connect", () => "postgres"),
   doorBreaker("role may connect to the platform's database", "postgresql/shared_db_connect", () => "platform"),
   sqlBreaker(

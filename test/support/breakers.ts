@@ -66,8 +66,10 @@ const minioBreakers: Breaker[] = [
   policyBreaker("policy deletes in the other tenant's bucket", ["minio/cross_tenant_access"], (policy, { other }) =>
     allow(policy, "s3:DeleteObject", `arn:aws:s3:::${other.bucket}/*`),
   ),
-  policyBreaker("policy lists the other tenant's bucket", ["minio/cross_tenant_access", "minio/bucket_listing"], (policy, { other }) =>
-    allow(policy, "s3:ListBucket", `arn:aws:s3:::${other.bucket}`),
+  policyBreaker(
+    "policy lists the other tenant's bucket",
+    ["minio/cross_tenant_access", "minio/bucket_listing"],
+    (policy, { other }) => allow(policy, "s3:ListBucket", `arn:aws:s3:::${other.bucket}`),
   ),
   policyBreaker("policy reaches names that start alike", ["minio/similar_name"], (policy, { names }) =>
     allow(policy, "s3:ListBucket", `arn:aws:s3:::tenant-${names.id}*`),
@@ -112,7 +114,12 @@ const minioBreakers: Breaker[] = [
     async breakIt({ names }) {
       const admin = await minioClient(servers());
       const Statement = [
-        { Effect: "Allow", Principal: { AWS: ["*"] }, Action: ["s3:ListBucket"], Resource: [`arn:aws:s3:::${names.bucket}`] },
+        {
+          Effect: "Allow",
+          Principal: { AWS: ["*"] },
+          Action: ["s3:ListBucket"],
+          Resource: [`arn:aws:s3:::${names.bucket}`],
+        },
       ];
       await admin.setBucketPolicy(names.bucket, JSON.stringify({ Version: "2012-10-17", Statement }));
       return () => admin.setBucketPolicy(names.bucket, "");
@@ -162,22 +169,53 @@ const ownKeys = ({ names }: Target): string[] => ["resetkeys", `~${names.keyPref
 const ownChannels = ({ names }: Target): string[] => ["resetchannels", `&${names.keyPrefix}*`];
 
 const redisBreakers: Breaker[] = [
-  aclBreaker("ACL reaches the other tenant's keys", ["redis/cross_tenant_prefix"], ({ other }) => [`~${other.keyPrefix}*`], ownKeys),
-  aclBreaker("ACL reads the other tenant's keys", ["redis/cross_tenant_prefix"], ({ other }) => [`%R~${other.keyPrefix}*`], ownKeys),
+  aclBreaker(
+    "ACL reaches the other tenant's keys",
+    ["redis/cross_tenant_prefix"],
+    ({ other }) => [`~${other.keyPrefix}*`],
+    ownKeys,
+  ),
+  aclBreaker(
+    "ACL reads the other tenant's keys",
+    ["redis/cross_tenant_prefix"],
+    ({ other }) => [`%R~${other.keyPrefix}*`],
+    ownKeys,
+  ),
   aclBreaker("ACL pattern without its colon", ["redis/similar_name"], ({ names }) => [`~tenant:${names.id}*`], ownKeys),
   aclBreaker("ACL without the own prefix", ["redis/own_access"], () => ["resetkeys"], ownKeys),
-  aclBreaker("ACL reaches the other tenant's channels", ["redis/cross_tenant_channel"], ({ other }) => [`&${other.keyPrefix}*`], ownChannels),
+  aclBreaker(
+    "ACL reaches the other tenant's channels",
+    ["redis/cross_tenant_channel"],
+    ({ other }) => [`&${other.keyPrefix}*`],
+    ownChannels,
+  ),
   aclBreaker("ACL without channels", ["redis/own_channel"], () => ["resetchannels"], ownChannels),
-  aclBreaker("ACL allows KEYS", ["redis/dangerous_commands"], () => ["+keys"], () => ["-keys"]),
-  aclBreaker("ACL allows FLUSHALL", ["redis/dangerous_commands"], () => ["+flushall"], () => ["-flushall"]),
-  aclBreaker("ACL allows CLIENT TRACKING", ["redis/dangerous_commands"], () => ["+client|tracking"], () => ["-client|tracking"]),
+  aclBreaker(
+    "ACL allows KEYS",
+    ["redis/dangerous_commands"],
+    () => ["+keys"],
+    () => ["-keys"],
+  ),
+  aclBreaker(
+    "ACL allows FLUSHALL",
+    ["redis/dangerous_commands"],
+    () => ["+flushall"],
+    () => ["-flushall"],
+  ),
+  aclBreaker(
+    "ACL allows CLIENT TRACKING",
+    ["redis/dangerous_commands"],
+    () => ["+client|tracking"],
+    () => ["-client|tracking"],
+  ),
   {
     name: "anybody may use Redis without a password",
     fails: ["redis/unauthenticated_access"],
     async breakIt() {
       await withRedis(servers(), async (client) => {
         const users = (await client.call("ACL", "LIST")) as string[];
-        if (!users.some((line) => line.startsWith("user default off "))) throw new Error("the user default is on already");
+        if (!users.some((line) => line.startsWith("user default off ")))
+          throw new Error("the user default is on already");
         await client.call("ACL", "SETUSER", "default", "on", "nopass", "+ping");
       });
       return () => withRedis(servers(), (client) => client.call("ACL", "SETUSER", "default", "reset"));

@@ -34,8 +34,8 @@ async function call(
     objectName: `admin/v3/${path}`,
     query: new URLSearchParams(query).toString(),
   };
-  // The declared type wants a string; a Buffer is sent as it is. Errors of the admin API are JSON, which the client does not read.
-  const answer = await client.makeRequestAsync(request, body as string, [200, 204, 400, 403, 404, 409], "us-east-1");
+  // Errors of the admin API are JSON, which the client does not read.
+  const answer = await client.makeRequestAsync(request, body, [200, 204, 400, 403, 404, 409], "us-east-1");
   const chunks: Buffer[] = [];
   for await (const chunk of answer) chunks.push(chunk as Buffer);
   if ((answer.statusCode ?? 0) < 300) return;

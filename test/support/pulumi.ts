@@ -2,6 +2,7 @@
 import { execFile } from "node:child_process";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { stringify } from "yaml";
 
 /** The copy of the program; made by test/run.ts. */
@@ -19,12 +20,16 @@ export interface Outcome {
   readonly all: string;
 }
 
+/** Everything the engine has printed in this test file: what a log would hold. */
+export const printed: string[] = [];
+
 /** Runs a program in the copy. Never throws for an exit code. */
 export async function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
   return new Promise((done) => {
     const options = { cwd: checkout(), env: { ...process.env, ...env }, maxBuffer: 1 << 28 };
     execFile(program, args, options, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === "number" ? error.code : 1;
+      printed.push(stdout, stderr);
       done({ code, stdout, stderr, all: `${stdout}\n${stderr}` });
     });
   });
@@ -45,8 +50,8 @@ export async function initStack(stack: string, config: Readonly<Record<string, u
 }
 
 /** Sets one key of the stack's configuration. */
-export async function setConfig(stack: string, key: string, value: string): Promise<void> {
-  const outcome = await pulumi(["config", "set", "--stack", stack, key, value]);
+export async function setConfig(stack: string, key: string, value: string, ...flags: string[]): Promise<void> {
+  const outcome = await pulumi(["config", "set", "--stack", stack, ...flags, key, value]);
   if (outcome.code !== 0) throw new Error(outcome.all);
 }
 
@@ -71,14 +76,23 @@ export async function planned(stack: string, command: readonly string[] = ["prev
   const { stdout, stderr, code } = await pulumi([...command, "--stack", stack, "--json"]);
   if (code !== 0) throw new Error(stderr + stdout);
   const { steps } = JSON.parse(stdout) as {
-    steps: { op: string; urn: string; diffReasons?: string[]; detailedDiff?: Record<string, unknown> }[];
+    steps: { op: string; urn: string; oldState?: State; newState?: State }[];
   };
   return steps
-    .map(({ op, urn, diffReasons, detailedDiff }) => ({
+    .map(({ op, urn, oldState, newState }) => ({
       op,
       urn,
       type: urn.split("::")[2]?.split("$").at(-1)?.split(/[:/]/).at(-1) ?? "",
-      diff: diffReasons ?? Object.keys(detailedDiff ?? {}),
+      diff: changedKeys(oldState?.inputs ?? {}, newState?.inputs ?? {}),
     }))
     .filter(({ op }) => op !== "same");
+}
+
+interface State {
+  readonly inputs?: Readonly<Record<string, unknown>>;
+}
+
+function changedKeys(before: Readonly<Record<string, unknown>>, after: Readonly<Record<string, unknown>>): string[] {
+  const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
+  return [...keys].filter((key) => !isDeepStrictEqual(before[key], after[key])).sort();
 }

@@ -25,6 +25,8 @@ export interface Registration {
     readonly protect?: true;
     readonly deleteBeforeReplace?: true;
     readonly secretOutputs?: readonly string[];
+    /** A provider's: which variable it reads instead of which. */
+    readonly environment?: Readonly<Record<string, string>>;
   };
 }
 
@@ -43,6 +45,7 @@ interface Request {
   getProtect(): boolean;
   getDeletebeforereplace(): boolean;
   getAdditionalsecretoutputsList(): string[];
+  getEnvvarmappingsMap(): { toObject(): [string, string][] };
 }
 type Reply = (error: unknown, response?: { getUrn(): string }) => void;
 interface Monitor {
@@ -62,7 +65,8 @@ function readable(value: unknown): unknown {
 
 /**
  * Runs `program` and returns what it registered, in the order of registration.
- * @param outputs by resource type; a custom resource of any other type, and every function call, throws
+ * @param outputs by resource type
+ * @throws Error when the program makes a custom resource of another type, or calls a function of a provider
  */
 export async function register(
   outputs: Readonly<Record<string, Outputs>>,
@@ -70,17 +74,19 @@ export async function register(
   preview = false,
 ): Promise<Registration[]> {
   const all: Registration[] = [];
+  const unmocked: string[] = [];
   let current: Registration | undefined;
   const mocks = {
-    call({ token }: runtime.MockCallArgs): never {
-      throw new Error(`the function ${token} is not mocked`);
+    call({ token }: runtime.MockCallArgs) {
+      unmocked.push(`the function ${token}`);
+      return {};
     },
     // Called while `registerResource` below has the request at hand.
     newResource({ type, name, inputs, custom }: runtime.MockResourceArgs) {
       if (custom !== true) return { id: undefined, state: {} };
-      const computed = outputs[type];
-      if (computed === undefined) throw new Error(`the resource ${type} (${name}) is not mocked`);
-      const state = { ...(inputs as object), ...computed(current?.inputs ?? {}, name) } as Record<string, unknown>;
+      if (outputs[type] === undefined) unmocked.push(`the resource ${type} (${name})`);
+      const computed = outputs[type]?.(current?.inputs ?? {}, name);
+      const state = { ...(inputs as object), ...computed } as Record<string, unknown>;
       for (const key of current?.options.secretOutputs ?? []) {
         if (key in state) state[key] = { [signature.key]: signature.secret, value: state[key] };
       }
@@ -100,12 +106,15 @@ export async function register(
   };
   program();
   await runtime.disconnect();
+  // Only now: thrown inside the SDK it would be an unhandled rejection of every output.
+  if (unmocked.length > 0) throw new Error(`not mocked: ${unmocked.join(", ")}`);
   return all;
 }
 
 function read(request: Request): Registration {
   const { __provider: code = "", ...inputs } = readable(request.getObject().toJavaScript()) as Record<string, unknown>;
   const secretOutputs = request.getAdditionalsecretoutputsList();
+  const environment = request.getEnvvarmappingsMap().toObject();
   return {
     type: request.getType(),
     name: request.getName(),
@@ -120,6 +129,46 @@ function read(request: Request): Registration {
       ...(request.getProtect() ? { protect: true as const } : {}),
       ...(request.getDeletebeforereplace() ? { deleteBeforeReplace: true as const } : {}),
       ...(secretOutputs.length > 0 ? { secretOutputs } : {}),
+      ...(environment.length > 0 ? { environment: Object.fromEntries(environment) } : {}),
     },
   };
+}
+
+/** The tree as text: a line a resource, its children indented under it, in alphabetical order. */
+export function tree(all: readonly Registration[], parent = "", indent = ""): string[] {
+  return all
+    .filter((one) => one.parent === parent)
+    .map((one) => ({ one, line: `${indent}${one.type} ${one.name}` }))
+    .sort((a, b) => a.line.localeCompare(b.line, "en"))
+    .flatMap(({ one, line }) => [line, ...tree(all, one.urn, `${indent}  `)]);
+}
+
+/** The one resource of this type and name. */
+export function find(all: readonly Registration[], type: string, name: string): Registration {
+  const found = all.filter((one) => one.type.endsWith(`:${type}`) && one.name === name);
+  if (found[0] === undefined || found.length > 1) throw new Error(`${found.length} resources are ${type} ${name}`);
+  return found[0];
+}
+
+/** Everything under a component, at any depth. */
+export function under(all: readonly Registration[], { urn }: Registration): Registration[] {
+  return all.filter(({ parent }) => parent === urn).flatMap((child) => [child, ...under(all, child)]);
+}
+
+/**
+ * Everything that is there before `one` is made, and is deleted after it: what it depends on, directly or through others.
+ * The engine counts a parent as a dependency: what a component depends on, its children depend on.
+ */
+export function before(all: readonly Registration[], one: Registration): Registration[] {
+  const found = new Set<Registration>();
+  const visit = ({ dependencies, parent, provider }: Registration): void => {
+    for (const other of all) {
+      const needed = [...dependencies, parent, provider.replace(/::[^:]+$/, "")].includes(other.urn);
+      if (!needed || found.has(other)) continue;
+      found.add(other);
+      visit(other);
+    }
+  };
+  visit(one);
+  return [...found];
 }

@@ -1,8 +1,11 @@
 // Verification on real servers: a hardened tenant passes, and every broken guarantee fails its own check and no other.
+import { once } from "node:events";
 import { readFile, rm, writeFile } from "node:fs/promises";
+import { createServer as createHttpServer } from "node:http";
+import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { tenantNames } from "../../components/names.ts";
-import { formatReport, verifyAndStore, verifyTenant, type Report } from "../../cli/verify/index.ts";
+import { formatReport, verifyAndStore, verifyTenant, type Report, type Store } from "../../cli/verify/index.ts";
 import { readCredentials } from "../../providers/clients/credentials.ts";
 import { minioClient } from "../../providers/clients/minio.ts";
 import { withPlatform } from "../../providers/clients/platform-db.ts";
@@ -12,7 +15,6 @@ import { eachKeyBatch, withRedis } from "../../providers/clients/redis.ts";
 import { latestReport } from "../../providers/clients/reports.ts";
 import { secretFiles } from "../../providers/clients/secrets-dir.ts";
 import { servers, type Servers } from "../../providers/clients/servers.ts";
-import { provider as hbaEntry } from "../../providers/pg-hba-entry.ts";
 import { breakers, target } from "../support/breakers.ts";
 import { makeTenant, removeTenant } from "../support/hand-made-tenant.ts";
 import { preparePlatform } from "../support/prepare-platform.ts";
@@ -106,7 +108,9 @@ describe("a broken guarantee", () => {
     }
     const mayFail = breaker.mayFail ?? [];
     const unexpected = failed(report).filter((name) => !mayFail.includes(name));
-    expect(unexpected.sort(), JSON.stringify(report.checks.filter((check) => !check.pass))).toEqual([...breaker.fails].sort());
+    expect(unexpected.sort(), JSON.stringify(report.checks.filter((check) => !check.pass))).toEqual(
+      [...breaker.fails].sort(),
+    );
     expect(report.overall_pass).toBe(false);
     const secrets = Object.entries(await readCredentials(id)).filter(([key]) => key !== "minio_access_key");
     for (const [, secret] of secrets) expect(JSON.stringify(report)).not.toContain(secret);
@@ -119,10 +123,7 @@ describe("a broken guarantee", () => {
 
 describe("nothing to be refused by", () => {
   it("fails the cross-tenant checks and names the platform stack", async () => {
-    await hbaEntry.create({ database: "tenant_nobody", role: "tenant_nobody_user", networks: ["127.0.0.1/32"] });
-    const report = await verifyTenant(id, { other: "nobody" }).finally(() =>
-      hbaEntry.delete("tenant_nobody", { database: "tenant_nobody", role: "tenant_nobody_user", networks: [] }),
-    );
+    const report = await verifyTenant(id, { other: "nobody" });
     expect(failed(report)).toEqual([
       "minio/cross_tenant_access",
       "postgresql/cross_db_connect",
@@ -134,7 +135,7 @@ describe("nothing to be refused by", () => {
     for (const name of failed(report)) {
       expect(found(report, name)).toMatchObject({
         result: "FAILED",
-        detail: expect.stringContaining("pulumi up --stack platform"),
+        detail: expect.stringContaining("pulumi up --stack platform") as string,
       });
     }
   });
@@ -145,21 +146,65 @@ describe("nothing to be refused by", () => {
   });
 });
 
-describe("what cannot be checked is an ERROR", () => {
+/** The servers of the environment, with one of them at another port of this machine. */
+function serversWith(store: Store, port: number): Servers {
   const real = servers();
-  const nowhere: Record<string, Servers> = {
-    minio: { ...real, minio: { ...real.minio, endpoint: new URL("http://127.0.0.1:9") } },
-    postgresql: { ...real, postgresql: { ...real.postgresql, port: 9 } },
-    qdrant: { ...real, qdrant: { ...real.qdrant, url: new URL("http://127.0.0.1:9") } },
-    redis: { ...real, redis: { url: new URL(real.redis.url.href.replace(/:\d+$/, ":9")) } },
+  const at = (url: URL): URL => Object.assign(new URL(url), { port: String(port) });
+  return {
+    minio: store === "minio" ? { ...real.minio, endpoint: at(real.minio.endpoint) } : real.minio,
+    postgresql: store === "postgresql" ? { ...real.postgresql, port } : real.postgresql,
+    qdrant: store === "qdrant" ? { ...real.qdrant, url: at(real.qdrant.url) } : real.qdrant,
+    redis: store === "redis" ? { url: at(real.redis.url) } : real.redis,
   };
+}
 
-  it.each(Object.keys(nowhere))("%s down", async (store) => {
-    const report = await verifyTenant(id, { ...options, servers: nowhere[store] ?? real });
+/** Runs `use` with the port of a server that treats every connection with `serve`. */
+async function withServer<T>(server: Server, use: (port: number) => Promise<T>): Promise<T> {
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket: Socket) => sockets.add(socket));
+  try {
+    return await use((server.address() as AddressInfo).port);
+  } finally {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  }
+}
+
+describe("a server that lets everybody in", () => {
+  it("fails Qdrant's checks", async () => {
+    const welcoming = createHttpServer((_, answer) => {
+      answer
+        .setHeader("content-type", "application/json")
+        .end(JSON.stringify({ result: { collections: [], exists: true }, status: "ok" }));
+    });
+    const report = await withServer(welcoming, (port) =>
+      verifyTenant(id, { ...options, servers: serversWith("qdrant", port) }),
+    );
+    for (const name of ["unauthenticated_access", "cross_collection", "global_access"]) {
+      expect(found(report, `qdrant/${name}`)).toMatchObject({ result: "ALLOWED", pass: false });
+    }
+  });
+});
+
+describe("what cannot be checked is an ERROR", () => {
+  it.each(["minio", "postgresql", "qdrant", "redis"] as const)("%s down", async (store) => {
+    const closed = await withServer(createServer(), async (port) => port);
+    const report = await verifyTenant(id, { ...options, servers: serversWith(store, closed) });
     const others = report.checks.filter((check) => check.store !== store);
     expect(others.filter((check) => !check.pass)).toEqual([]);
     const own = report.checks.filter((check) => check.store === store && check.test !== "application_guard");
-    for (const check of own) expect(check).toMatchObject({ result: "ERROR", detail: expect.stringContaining("ECONNREFUSED") });
+    for (const check of own)
+      expect(check).toMatchObject({ result: "ERROR", detail: expect.stringContaining("ECONNREFUSED") as string });
+  });
+
+  it.each(["minio", "postgresql", "qdrant", "redis"] as const)("%s does not answer", async (store) => {
+    const report = await withServer(createServer(), (port) =>
+      verifyTenant(id, { ...options, servers: serversWith(store, port), timeout: 1500 }),
+    );
+    const own = report.checks.filter((check) => check.store === store && check.test !== "application_guard");
+    for (const check of own)
+      expect(check).toMatchObject({ result: "ERROR", detail: expect.stringMatching(/no answer within/) as string });
   });
 
   it("no credentials", async () => {

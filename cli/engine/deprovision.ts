@@ -1,0 +1,74 @@
+// Removing a tenant: what it holds is counted first, then `pulumi destroy`, then every server is asked that nothing is left.
+import type { Stack } from "@pulumi/pulumi/automation/index.js";
+import { rmSync } from "node:fs";
+import { tenantNames } from "../../components/names.ts";
+import { servers } from "../../providers/clients/servers.ts";
+import { countData, describeCounts, listTraces, tracesOf, type DataCounts } from "../../providers/clients/traces.ts";
+import { confirmVariable } from "../../providers/data-guard.ts";
+import { stackFile } from "../environment.ts";
+import { Problem, withoutSecrets } from "../errors.ts";
+import { PulumiError } from "./command.ts";
+import { locked, type Reporter } from "./provision.ts";
+import { described } from "./rollback.ts";
+import { Watch } from "./watch.ts";
+import { removeStack, resourcesOf } from "./workspace.ts";
+
+/** How much the tenant holds. */
+export async function dataOf(id: string): Promise<DataCounts> {
+  return countData(tenantNames(id), servers());
+}
+
+/** Says what would be lost and how to go on. */
+export function refusal(id: string, counts: DataCounts): Problem {
+  return new Problem(
+    `Tenant ${id} holds data: ${describeCounts(counts)} would be deleted. Nothing was deleted. ` +
+      `To delete it all: npm run tenant -- deprovision ${id} --confirm ${id}`,
+  );
+}
+
+/**
+ * Destroys the tenant's stack and removes it. Goes on where an earlier run stopped.
+ * @param confirmed the tenant may hold data
+ * @throws Problem naming what is left and why.
+ */
+export async function deprovisionTenant(
+  stack: Stack,
+  options: { readonly confirmed: boolean; readonly keepConfig: boolean },
+  reporter: Reporter,
+): Promise<void> {
+  const id = stack.name;
+  const watch = new Watch(reporter.steps);
+  if (options.confirmed) process.env[confirmVariable] = id;
+  try {
+    await stack.destroy({ onEvent: watch.onEvent, color: "never", suppressProgress: true, continueOnError: true });
+  } catch (error) {
+    if (error instanceof PulumiError && error.locked) throw locked(id, error);
+    throw await unfinished(id, watch, error as Error);
+  } finally {
+    Reflect.deleteProperty(process.env, confirmVariable);
+  }
+  await requireGone(id);
+  await removeStack(id);
+  if (!options.keepConfig) rmSync(stackFile(id), { force: true });
+}
+
+async function unfinished(id: string, watch: Watch, error: Error): Promise<Problem> {
+  const { step, cause } = watch.failure(error.message);
+  const left = (await resourcesOf(id)).filter(({ type }) => !type.startsWith("pulumi:") && !type.startsWith("tenant-storage:"));
+  const at = step === undefined || step.number === 0 ? "" : ` at ${step.name}`;
+  return new Problem(
+    `Tenant ${id} could not be removed${at}: ${withoutSecrets(cause)}\n` +
+      `Left: ${left.map(described).join(", ")}. Remove the cause, then run it again: npm run tenant -- deprovision ${id}`,
+    { cause: error },
+  );
+}
+
+/** The engine believes its state; the servers know. */
+async function requireGone(id: string): Promise<void> {
+  const left = await tracesOf(tenantNames(id), servers(), { keys: true });
+  if (left.length === 0) return;
+  throw new Problem(
+    `Tenant ${id} is destroyed, but not gone: ${listTraces(left)}. Remove what is left, then run it again: ` +
+      `npm run tenant -- deprovision ${id}`,
+  );
+}

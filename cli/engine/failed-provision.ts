@@ -1,0 +1,88 @@
+// What happens when provisioning fails (plan, section 7.1): what this run made is removed in reverse order, the failure is
+// recorded, and one message says what failed, why, what was taken back and what to do.
+import { Problem, withoutSecrets } from "../errors.ts";
+import type { Reporter } from "./provision.ts";
+import { plural } from "../output.ts";
+import { interrupted } from "./interrupt.ts";
+import { rollBack, type RolledBack } from "./rollback.ts";
+import { undoStackFile, type StackFileEdit } from "./stack-file.ts";
+import { resourceName } from "./steps.ts";
+import type { Failure, Watch } from "./watch.ts";
+import { removeStack, resourcesOf, type OpenStack } from "./workspace.ts";
+
+/** A run that failed. */
+export interface FailedRun {
+  readonly id: string;
+  readonly edit: StackFileEdit;
+  readonly opened: OpenStack;
+  readonly watch: Watch;
+  readonly error: Error;
+  readonly reporter: Reporter;
+}
+
+/** Takes back what the run made, unless the tenant was there before. Returns the error to show. */
+export async function failedProvision(run: FailedRun): Promise<Problem> {
+  const { id, watch, error, opened, edit, reporter } = run;
+  const failure = watch.failure(error.message);
+  const before = (await resourcesOf(id)).some(({ urn, type }) => type.endsWith(":RegistryRow") && !watch.created.has(urn));
+  if (before) return new Problem(`${whatFailed(id, failure, "Updating")}\n${updateHelp(id)}`, { cause: error });
+
+  reporter.news("failed; removing what was made");
+  const rolledBack = await rollBack(id, opened.stack, watch.created);
+  if (rolledBack.left.length === 0) {
+    if (opened.isNew) await removeStack(id);
+    await undoStackFile(edit);
+  }
+  const recorded = await record(id, failure, rolledBack);
+  const lines = [whatFailed(id, failure, "Provisioning"), whatIsLeft(id, rolledBack, opened.isNew), recorded, help(run, rolledBack)];
+  return new Problem(lines.filter((line) => line !== "").join("\n"), { cause: error });
+}
+
+function whatFailed(id: string, { step, urn, cause }: Failure, what: string): string {
+  const at = step === undefined ? "" : step.number === 0 ? " before step 1" : ` at step ${step.number}, ${step.name}`;
+  const resource = urn === undefined || urn.includes("pulumi:pulumi:Stack") ? "" : ` (${resourceName(urn)})`;
+  return `${what} tenant ${id} ${interrupted() ? "was interrupted" : "failed"}${at}${resource}: ${withoutSecrets(cause)}`;
+}
+
+const updateHelp = (id: string): string =>
+  `The tenant was provisioned before, so nothing was rolled back; what was changed before the failure stays. ` +
+  `Remove the cause, then run it again. See what it would do: pulumi preview --stack ${id}`;
+
+function whatIsLeft(id: string, { removed, left, problems, kept }: RolledBack, isNew: boolean): string {
+  if (left.length > 0) {
+    return (
+      `Not everything could be rolled back. Left: ${left.join(", ")}. Why: ${withoutSecrets(problems.join("; "))}\n` +
+      `Finish it when the cause is gone: npm run tenant -- deprovision ${id}`
+    );
+  }
+  if (removed === 0) return "Nothing had been made.";
+  const rest = kept > 0 ? ` What an earlier run had made stays (${plural(kept, "resource")}): npm run tenant -- deprovision ${id}` : "";
+  return `Rolled back: all that this run had made is removed${isNew ? ", the stack and its file too" : ""}.${rest}`;
+}
+
+/** The event; when the platform database cannot take it, it waits on disk for the next command. */
+async function record(id: string, { step, urn, cause }: Failure, { left }: RolledBack): Promise<string> {
+  const { emitOrKeep } = await import("../../providers/clients/outbox.ts");
+  const emitted = await emitOrKeep({
+    tenant: id,
+    type: "TENANT_PROVISION_FAILED",
+    details: {
+      component: "provisioning-orchestrator",
+      status: "failed",
+      failed_step: step?.number ?? null,
+      step: step?.name ?? null,
+      resource: urn === undefined ? null : resourceName(urn),
+      cause: withoutSecrets(cause).slice(0, 2000),
+      rolled_back: left.length === 0,
+      left,
+    },
+  });
+  if (emitted.recorded) return "";
+  return `The event TENANT_PROVISION_FAILED is kept in ${emitted.file}; the next tenant command delivers it.`;
+}
+
+function help({ id, edit }: FailedRun, { left }: RolledBack): string {
+  if (left.length > 0) return "";
+  const networks = edit.before === undefined ? " --network CIDR" : "";
+  return `Remove the cause, then: npm run tenant -- provision ${id}${networks}`;
+}

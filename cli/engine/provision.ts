@@ -1,0 +1,67 @@
+// Provisioning a tenant: its stack file, its stack, `pulumi up`, and the way back when that fails.
+import type { Stack } from "@pulumi/pulumi/automation/index.js";
+import { Problem } from "../errors.ts";
+import { PulumiError } from "./command.ts";
+import { interrupted } from "./interrupt.ts";
+import { failedProvision } from "./failed-provision.ts";
+import { applyStackFile, undoStackFile, type StackFileEdit } from "./stack-file.ts";
+import type { PlanStep } from "./steps.ts";
+import { Watch } from "./watch.ts";
+import { openStack, type OpenStack } from "./workspace.ts";
+
+/** What a run did. */
+export type Provisioned = "provisioned" | "updated" | "unchanged";
+
+/** Who wants to know what happens. */
+export interface Reporter {
+  /** The plan's steps that are at work. */
+  readonly steps: (steps: readonly PlanStep[]) => void;
+  /** A sentence about what happens now. */
+  readonly news: (text: string) => void;
+}
+
+/**
+ * Provisions a tenant, or brings it up to date.
+ * @param edit the tenant's stack file, from `planStackFile`
+ * @throws Problem when the run failed, after everything it made was taken back. A tenant that was provisioned before is
+ * never taken back.
+ */
+export async function provisionTenant(edit: StackFileEdit, reporter: Reporter): Promise<Provisioned> {
+  const { id } = edit;
+  await applyStackFile(edit);
+  let opened: OpenStack;
+  try {
+    opened = await openStack(id);
+  } catch (error) {
+    await undoStackFile(edit);
+    throw error;
+  }
+  const watch = new Watch(reporter.steps);
+  try {
+    await up(opened.stack, watch);
+  } catch (error) {
+    if (error instanceof PulumiError && error.locked) {
+      if (!opened.isNew) await undoStackFile(edit);
+      throw locked(id, error);
+    }
+    throw await failedProvision({ id, edit, opened, watch, error: error as Error, reporter });
+  }
+  if (watch.changes === 0) return "unchanged";
+  return [...watch.created].some((urn) => urn.includes("tenant:RegistryRow")) ? "provisioned" : "updated";
+}
+
+/** `pulumi up` with the real program. */
+export async function up(stack: Stack, watch: Watch): Promise<void> {
+  if (interrupted()) throw new Problem("Interrupted before anything was made.");
+  await stack.up({ onEvent: watch.onEvent, color: "never", suppressProgress: true });
+}
+
+/** Another run holds the stack. Names it, so that nobody breaks the lock of a run that is alive. */
+export function locked(id: string, error: PulumiError): Problem {
+  const holder = /created by .*/.exec(error.ran.stderr)?.[0];
+  return new Problem(
+    `Another run works on tenant ${id}${holder === undefined ? "" : ` (lock ${holder})`}. Nothing was done here. ` +
+      `Wait for it. If that process is gone: pulumi cancel --stack ${id} --yes`,
+    { cause: error },
+  );
+}

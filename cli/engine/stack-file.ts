@@ -1,0 +1,93 @@
+// A tenant's stack file, stacks/Pulumi.<id>.yaml: what provision writes there, and how it is put back.
+import { readFileSync, rmSync } from "node:fs";
+import { parseDocument, type Document } from "yaml";
+import { idProblem } from "../../components/names.ts";
+import { writeAtomically } from "../../providers/clients/files.ts";
+import { stackFile } from "../environment.ts";
+import { Problem } from "../errors.ts";
+
+/** What provision is asked for. */
+export interface TenantRequest {
+  /** CIDRs; none: those the file has. */
+  readonly networks: readonly string[];
+  /** The plan's shorthand for 10.<octet>.0.0/16. */
+  readonly octet?: string;
+}
+
+/** A change of a stack file. */
+export interface StackFileEdit {
+  readonly id: string;
+  /** undefined: there was no file. */
+  readonly before: string | undefined;
+  readonly after: string;
+}
+
+const key = (name: string): string => `tenant-storage:${name}`;
+
+function readFile(id: string): string | undefined {
+  try {
+    return readFileSync(stackFile(id), "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** Sets what was asked for; every other setting, comment and salt of the file stays. */
+function edited(id: string, before: string | undefined, { networks, octet }: TenantRequest): Document {
+  const document = parseDocument(before ?? "");
+  const broken = document.errors[0];
+  if (broken !== undefined) throw new Problem(`stacks/Pulumi.${id}.yaml is no YAML: ${broken.message}. Nothing was touched.`);
+  if (document.get("config") === null) document.delete("config");
+  if (document.getIn(["config", key("id")]) !== id) document.setIn(["config", key("id")], id);
+  if (networks.length > 0) document.setIn(["config", key("network")], document.createNode([...networks]));
+  // Not a number: reported with all other problems.
+  if (octet !== undefined) document.setIn(["config", key("octet")], /^-?\d+$/.test(octet) ? Number(octet) : octet);
+  return document;
+}
+
+/** The configuration as the engine hands it to the program. Secret values are not looked at. */
+function configOf(document: Document): Record<string, string> {
+  const { config = {} } = document.toJS() as { config?: Record<string, unknown> };
+  const plain = Object.entries(config).filter(([, value]) => typeof value !== "object" || Array.isArray(value));
+  return Object.fromEntries(plain.map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]));
+}
+
+/**
+ * Plans the file of a tenant. Nothing is written.
+ * @throws Problem listing everything that is wrong with the request and the file, at once.
+ */
+export async function planStackFile(id: string, request: TenantRequest): Promise<StackFileEdit> {
+  const before = idProblem(id) === undefined ? readFile(id) : undefined;
+  const document = edited(id, before, request);
+  const { tenantSettings } = await import("../../stacks/config.ts");
+  try {
+    tenantSettings(id, configOf(document));
+  } catch (cause) {
+    const { message } = cause as Error;
+    if (before !== undefined) throw new Problem(message, { cause });
+    // There is no file to change yet: the command line is what is wrong.
+    const problems = message.split("\n").filter((line) => line.startsWith("  - "));
+    const example = "npm run tenant -- provision acme --network 10.12.0.0/16";
+    const said = problems.length === 0 ? message : problems.join("\n");
+    throw new Problem(`The tenant cannot be provisioned, and nothing was touched:\n${said}\nFor example: ${example}`, { cause });
+  }
+  return { id, before, after: before !== undefined && !document.has("config") ? before : document.toString() };
+}
+
+/** Writes the planned file. */
+export async function applyStackFile({ id, before, after }: StackFileEdit): Promise<void> {
+  if (after !== before) await writeAtomically(stackFile(id), after, 0o644);
+}
+
+/** Puts the file back as it was before, also when pulumi has written into it since; without one, removes it. */
+export async function undoStackFile({ id, before }: StackFileEdit): Promise<void> {
+  if (before === undefined) rmSync(stackFile(id), { force: true });
+  else await writeAtomically(stackFile(id), before, 0o644);
+}
+
+/** Whether the file lets a destroy delete data, as it is now. */
+export function allowsDestroy(id: string): boolean {
+  const document = parseDocument(readFile(id) ?? "");
+  return String(document.getIn(["config", key("allowDestroy")])) === "true";
+}

@@ -1,0 +1,36 @@
+// What is at work now, on standard error: one changing line on a terminal, a line for each news elsewhere.
+import type { PlanStep } from "./engine/steps.ts";
+import { note } from "./output.ts";
+
+/** One line of progress. */
+export interface Progress {
+  /** Replaces the news behind the title. */
+  readonly news: (text: string) => void;
+  /** For `Watch`. */
+  readonly steps: (steps: readonly PlanStep[]) => void;
+  readonly end: () => void;
+}
+
+/** Begins it. Call `end` before anything else is written. */
+export async function beginProgress(title: string): Promise<Progress> {
+  const terminal = process.stderr.isTTY;
+  const { default: ora } = await import("ora");
+  const spinner = ora({ text: title, stream: process.stderr, discardStdin: false, isEnabled: terminal });
+  if (terminal) spinner.start();
+  else note(title);
+  const told = new Set<string>();
+  const news = (text: string): void => {
+    if (terminal) spinner.text = text === "" ? title : `${title}: ${text}`;
+    else if (text !== "" && !told.has(text)) note(`  ${text}`);
+    told.add(text);
+  };
+  return {
+    news,
+    steps: (steps) => {
+      const names = steps.map(({ number, name }) => (number === 0 ? name : `${number} ${name}`));
+      if (terminal) news(names.length === 0 ? "" : `step ${names.join(", ")}`);
+      else for (const name of names) news(name);
+    },
+    end: () => spinner.stop(),
+  };
+}

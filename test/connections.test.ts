@@ -1,0 +1,49 @@
+// Sessions on the PostgreSQL server: errors, search path, sslmode.
+import { expect, it } from "vitest";
+import { adminClient, sslOptions, withAdmin } from "../providers/clients/postgresql.ts";
+import { servers } from "../providers/clients/servers.ts";
+
+const { postgresql } = servers();
+
+it("name the server, the user and the command that helps, never the password", async () => {
+  const password = "wrong-password-of-the-test";
+  for (const [over, reason] of [
+    [{ port: 1 }, /ECONNREFUSED/],
+    [{ password }, /password authentication failed/],
+    [{ sslMode: "verify-full" }, /SSL/],
+    [{ sslMode: "sometimes" }, /use disable, require, verify-ca or verify-full/],
+  ] as const) {
+    const failure = await adminClient({ postgresql: { ...postgresql, ...over } }).then(
+      () => new Error("connected"),
+      (error: unknown) => error as Error,
+    );
+    expect(failure.message).toMatch(reason);
+    expect(failure.message).toMatch(/PostgreSQL at .*:\d+ \(user .*, database postgres\).*npm run stores -- status/);
+    expect(failure.message).not.toContain(password);
+  }
+});
+
+it("search nothing but the catalog", async () => {
+  const { rows } = await withAdmin((client) => client.query("SHOW search_path"));
+  expect(rows).toEqual([{ search_path: "pg_catalog,pg_temp" }]);
+});
+
+it("map libpq's sslmode", async () => {
+  expect(await sslOptions("disable", {})).toBe(false);
+  expect(await sslOptions("require", {})).toEqual({ rejectUnauthorized: false });
+  expect(await sslOptions("verify-full", {})).toEqual({ rejectUnauthorized: true });
+  expect(await sslOptions("verify-full", { PGSSLROOTCERT: import.meta.filename })).toMatchObject({
+    rejectUnauthorized: true,
+    ca: expect.stringContaining("sslmode") as string,
+  });
+  expect(await sslOptions("verify-ca", {})).toMatchObject({
+    rejectUnauthorized: true,
+    checkServerIdentity: expect.any(Function) as unknown,
+  });
+  expect(await sslOptions("require", { PGSSLROOTCERT: import.meta.filename })).toMatchObject({
+    rejectUnauthorized: true,
+  });
+  await expect(sslOptions("verify-full", { PGSSLROOTCERT: "/nowhere" })).rejects.toThrow(
+    "PGSSLROOTCERT names /nowhere",
+  );
+});

@@ -1,0 +1,123 @@
+// Where the shared servers are: everything that is missing is said at once, and nothing that is secret is said at all.
+import { describe, expect, it } from "vitest";
+import { engineConfig, servers, settings, type Servers } from "../../providers/clients/servers.ts";
+
+const environment = {
+  MINIO_ENDPOINT: "http://127.0.0.1:9000",
+  MINIO_ROOT_USER: "minio-admin",
+  MINIO_ROOT_PASSWORD: "s3cret-minio",
+  PGHOST: "127.0.0.1",
+  PGPORT: "5433",
+  PGUSER: "postgres",
+  PGPASSWORD: "s3cret-postgresql",
+  PGSSLMODE: "disable",
+  QDRANT_URL: "https://qdrant.example:6333",
+  QDRANT_API_KEY: "s3cret-qdrant",
+  REDIS_URL: "redis://admin:s3cret-redis@127.0.0.1:6379",
+};
+const none = () => undefined;
+const configured = (values: Record<string, string>) => (key: string) => values[key];
+const from = (over: Record<string, string | undefined>, config: Record<string, string> = {}): Servers =>
+  servers({ ...environment, ...over }, configured(config));
+
+function problem(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    return (error as Error).message;
+  }
+  throw new Error("it was accepted");
+}
+
+it("reads everything from the environment", () => {
+  expect(servers(environment, none)).toEqual({
+    minio: { endpoint: new URL("http://127.0.0.1:9000"), user: "minio-admin", password: "s3cret-minio" },
+    postgresql: { host: "127.0.0.1", port: 5433, user: "postgres", password: "s3cret-postgresql", sslMode: "disable" },
+    qdrant: { url: new URL("https://qdrant.example:6333"), apiKey: "s3cret-qdrant" },
+    redis: { url: new URL("redis://admin:s3cret-redis@127.0.0.1:6379") },
+  });
+});
+
+it("knows PostgreSQL's port, and encrypts unless told otherwise", () => {
+  expect(from({ PGPORT: undefined, PGSSLMODE: undefined }).postgresql).toMatchObject({
+    port: 5432,
+    sslMode: "require",
+  });
+});
+
+it("names every missing setting at once: variable, example, configuration key, and the command that helps", () => {
+  const message = problem(() => servers({}, none));
+  const required = Object.values(settings).filter((setting) => !("fallback" in setting));
+  expect(required).toHaveLength(9);
+  for (const { env, config, example } of required) {
+    expect(message).toContain(`\n  - ${env} is not set (for example ${example}; or configuration ${config})`);
+  }
+  expect(message.split("\n  - ")).toHaveLength(1 + 9);
+  expect(message).toMatch(/\nFor the local stores: npm run stores -- start && eval "\$\(npm run -s env\)"$/);
+});
+
+it.each([
+  ["an empty variable is a missing one", { PGHOST: "" }, {}, ["PGHOST is not set"]],
+  ["an empty configuration value is none", { PGHOST: "" }, { pgHost: "" }, ["PGHOST is not set"]],
+  ["so is an empty endpoint", { MINIO_ENDPOINT: "" }, { minioEndpoint: "" }, ["MINIO_ENDPOINT is not set"]],
+  [
+    "a host is no URL",
+    { MINIO_ENDPOINT: "127.0.0.1:9000" },
+    {},
+    ["MINIO_ENDPOINT is not a URL starting with http:// or https://"],
+  ],
+  ["another protocol", { QDRANT_URL: "grpc://x" }, {}, ["QDRANT_URL is not a URL starting with http:// or https://"]],
+  ["Redis has its own", { REDIS_URL: "http://x" }, {}, ["REDIS_URL is not a URL starting with redis:// or rediss://"]],
+  ["a port that is none", { PGPORT: "54 32" }, {}, ["PGPORT must be a port from 1 to 65535"]],
+  ["port 0", { PGPORT: "0" }, {}, ["PGPORT must be a port"]],
+  ["port 65536", {}, { pgPort: "65536" }, ["PGPORT must be a port"]],
+  ["two at once", { PGPORT: "x", QDRANT_URL: "x" }, {}, ["PGPORT must", "QDRANT_URL is not"]],
+])("%s", (_what, over, config, expected) => {
+  const message = problem(() => from(over, config));
+  for (const one of expected) expect(message).toContain(`  - ${one}`);
+  expect(message.split("\n  - ")).toHaveLength(1 + expected.length);
+});
+
+it("configuration wins over the environment, key by key", () => {
+  const { minio, postgresql, qdrant, redis } = from(
+    {},
+    { minioEndpoint: "https://s3.example", pgHost: "db.example", pgPassword: "other", redisUrl: "rediss://r.example" },
+  );
+  expect(minio).toMatchObject({ endpoint: new URL("https://s3.example"), user: "minio-admin" });
+  expect(postgresql).toMatchObject({ host: "db.example", port: 5433, password: "other" });
+  expect(redis.url.href).toBe("rediss://r.example");
+  expect(qdrant.url.host).toBe("qdrant.example:6333");
+});
+
+it("the engine's configuration is that of the project's namespace", () => {
+  const config = { "tenant-storage:pgHost": "db.example", "aws:region": "x", "other:pgHost": "wrong" };
+  const lookup = engineConfig({ PULUMI_CONFIG: JSON.stringify(config) });
+  expect([lookup("pgHost"), lookup("region"), lookup("pgPort")]).toEqual(["db.example", undefined, undefined]);
+  expect(engineConfig({})("pgHost")).toBeUndefined();
+  expect(servers({ ...environment, PULUMI_CONFIG: JSON.stringify(config) }).postgresql.host).toBe("db.example");
+});
+
+describe("no secret is in a message", () => {
+  // A secret of its own kind, typed where something else belongs.
+  it.each(Object.values(settings).map(({ env }) => env))("also when it was typed into %s", (env) => {
+    const secret = "hunter2-very-secret";
+    const over = { ...environment, [env]: secret, PGHOST: env === "PGHOST" ? secret : "" };
+    let message = "";
+    try {
+      servers(over, none);
+    } catch (error) {
+      message = (error as Error).message;
+    }
+    expect(message).not.toContain(secret);
+    expect(message).not.toContain("s3cret");
+  });
+
+  it("nor the password inside a URL that is malformed", () => {
+    expect(problem(() => from({ REDIS_URL: "redis//admin:s3cret-redis@host" }))).not.toContain("s3cret");
+  });
+
+  it("every secret setting is marked as one", () => {
+    const marked = Object.values(settings).filter((setting) => "secret" in setting);
+    expect(marked.map(({ env }) => env)).toEqual(["MINIO_ROOT_PASSWORD", "PGPASSWORD", "QDRANT_API_KEY", "REDIS_URL"]);
+  });
+});

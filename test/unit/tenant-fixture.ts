@@ -1,0 +1,63 @@
+// What the tests of the components share: the servers' settings, and what providers answer.
+import type { Outputs } from "./registrations.ts";
+
+/** The administrator's secrets: none of them may reach the engine. */
+export const administrator = {
+  MINIO_ROOT_USER: "administrator-minio",
+  MINIO_ROOT_PASSWORD: "administrator-minio-password",
+  PGUSER: "administrator-postgresql",
+  PGPASSWORD: "administrator-postgresql-password",
+  QDRANT_API_KEY: "administrator-qdrant-key",
+};
+/** The whole environment of the program. */
+export const environment = {
+  ...administrator,
+  MINIO_ENDPOINT: "http://127.0.0.1:9000",
+  PGHOST: "127.0.0.1",
+  PGPORT: "5433",
+  PGSSLMODE: "disable",
+  QDRANT_URL: "http://127.0.0.1:6333",
+  REDIS_URL: "redis://administrator-redis:administrator-redis-password@127.0.0.1:6379",
+};
+
+const nothing: Outputs = () => ({});
+const ours = (name: string) => `pulumi-nodejs:dynamic/tenant:${name}`;
+
+/** Every type the program uses, and what its provider computes. */
+export const outputs: Readonly<Record<string, Outputs>> = {
+  "pulumi:providers:minio": nothing,
+  "pulumi:providers:postgresql": nothing,
+  "random:index/randomPassword:RandomPassword": (_, name) => ({ result: `secret of ${name}`, bcryptHash: "hash" }),
+  "command:local:Command": () => ({ stdout: "the report" }),
+  "minio:index/s3Bucket:S3Bucket": nothing,
+  "minio:index/s3Object:S3Object": nothing,
+  "minio:index/iamPolicy:IamPolicy": nothing,
+  "minio:index/iamUser:IamUser": nothing,
+  "minio:index/iamUserPolicyAttachment:IamUserPolicyAttachment": nothing,
+  "postgresql:index/role:Role": nothing,
+  "postgresql:index/database:Database": nothing,
+  "postgresql:index/grant:Grant": nothing,
+  "postgresql:index/defaultPrivileges:DefaultPrivileges": nothing,
+  [ours("Reservation")]: nothing,
+  [ours("AgeKey")]: () => ({ recipient: "age1public" }),
+  [ours("QdrantToken")]: () => ({ jti: "token-id", token: "secret of the token" }),
+  [ours("SopsFile")]: nothing,
+  [ours("BucketEncryption")]: nothing,
+  [ours("BucketContents")]: nothing,
+  [ours("RoleLimits")]: nothing,
+  [ours("PgHbaEntry")]: nothing,
+  [ours("QdrantCollection")]: nothing,
+  [ours("QdrantAccess")]: nothing,
+  [ours("RedisAclUser")]: () => ({ granted: "flags: on" }),
+  [ours("VerificationRecord")]: () => ({ reportId: "report-id", verifiedAt: "2026-02-11T12:00:03Z" }),
+  [ours("AuditEvent")]: () => ({ eventId: "event-id" }),
+  [ours("RegistryRow")]: nothing,
+  [ours("DataGuard")]: nothing,
+  [ours("PlatformSchema")]: nothing,
+  [ours("TenantTemplate")]: nothing,
+};
+
+/** The same providers in a preview of what does not exist yet: nothing computed is known. */
+export const unknownOutputs: Readonly<Record<string, Outputs>> = Object.fromEntries(
+  Object.keys(outputs).map((type) => [type, nothing]),
+);
