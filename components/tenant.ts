@@ -97,7 +97,8 @@ export class Tenant extends ComponentResource {
 
 /** Changes with every setting and every secret of the tenant, and gives none of them away. */
 function digest({ allowDestroy: _, ...settings }: TenantArgs, { credentials }: TenantStores): Output<string> {
-  const secrets = [credentials.minioSecretKey, credentials.postgresPassword, credentials.redisPassword];
+  const { minioSecretKey, postgresPassword, redisPassword, tenantApiKey } = credentials;
+  const secrets = [minioSecretKey, postgresPassword, redisPassword, tenantApiKey];
   const parts = all([...secrets, credentials.qdrantTokenId, credentials.agePublicKey]);
   return unsecret(
     parts.apply((known) =>

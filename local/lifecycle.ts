@@ -1,6 +1,8 @@
 // Start, stop, status and reset of the local stores.
 import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { canaryId } from "../components/names.ts";
+import { secretFiles } from "../providers/clients/secrets-dir.ts";
 import { credentialsFile, ensureCredentials } from "./credentials.ts";
 import { isAlive } from "./identity.ts";
 import { accepts } from "./listeners.ts";
@@ -183,10 +185,20 @@ export function resetPaths(options: StoresOptions = {}): string[] {
           .filter((name) => name.endsWith(".tmp"))
           .map((name) => join(dir, name))
       : []),
+    // Keys and credentials of tenants whose data go: they open nothing any more, and would hold the tenants' names.
+    ...localTenants(dir).map((id) => secretFiles(id).folder),
     credentialsFile(dir),
     // The state describes tenants whose data go.
     stateDir(dir),
   ].filter((path) => existsSync(path));
+}
+
+/** The tenants that the local state knows: only their keys are the local stores' to delete. */
+function localTenants(dir: string): string[] {
+  const folder = join(stateDir(dir), ".pulumi", "stacks", "tenant-storage");
+  if (!existsSync(folder)) return [];
+  const stacks = readdirSync(folder).flatMap((name) => /^([a-z0-9]+)\.json$/.exec(name)?.[1] ?? []);
+  return stacks.map((stack) => (stack === "platform" ? canaryId : stack));
 }
 
 /** Stops all four stores and deletes everything they hold. Returns what was deleted. */

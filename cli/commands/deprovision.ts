@@ -60,7 +60,7 @@ async function deprovision(id: string, { confirm, keepConfig, json }: Options): 
   const event = await lastEventOf(id);
   if (json) return sayJson({ tenant_id: id, deleted: counts, event: event ?? null });
   say(`Tenant ${id} is gone: every store was asked. Deleted: ${describeCounts(counts)}.`);
-  if (event !== undefined) say(`Recorded: ${event.event_type} ${event.event_id}`);
+  if (event?.event_type === "TENANT_DEPROVISIONED") say(`Recorded: ${event.event_type} ${event.event_id}`);
 }
 
 /** There is no stack: a mistyped id, or a tenant whose state is elsewhere. */

@@ -6,7 +6,7 @@ import { plural } from "../output.ts";
 import { interrupted } from "./interrupt.ts";
 import { rollBack, type RolledBack } from "./rollback.ts";
 import { undoStackFile, type StackFileEdit } from "./stack-file.ts";
-import { resourceName } from "./steps.ts";
+import { resourceName, stepOfUrn } from "./steps.ts";
 import type { Failure, Watch } from "./watch.ts";
 import { removeStack, resourcesOf, type OpenStack } from "./workspace.ts";
 
@@ -40,7 +40,8 @@ export async function failedProvision(run: FailedRun): Promise<Problem> {
 
 function whatFailed(id: string, { step, urn, cause }: Failure, what: string): string {
   const at = step === undefined ? "" : step.number === 0 ? " before step 1" : ` at step ${step.number}, ${step.name}`;
-  const resource = urn === undefined || urn.includes("pulumi:pulumi:Stack") ? "" : ` (${resourceName(urn)})`;
+  // The reservation looks at every store: its message says which one it is about.
+  const resource = urn === undefined || stepOfUrn(urn)?.number !== step?.number ? "" : ` (${resourceName(urn)})`;
   return `${what} tenant ${id} ${interrupted() ? "was interrupted" : "failed"}${at}${resource}: ${withoutSecrets(cause)}`;
 }
 
@@ -81,8 +82,6 @@ async function record(id: string, { step, urn, cause }: Failure, { left }: Rolle
   return `The event TENANT_PROVISION_FAILED is kept in ${emitted.file}; the next tenant command delivers it.`;
 }
 
-function help({ id, edit }: FailedRun, { left }: RolledBack): string {
-  if (left.length > 0) return "";
-  const networks = edit.before === undefined ? " --network CIDR" : "";
-  return `Remove the cause, then: npm run tenant -- provision ${id}${networks}`;
+function help({ edit }: FailedRun, { left }: RolledBack): string {
+  return left.length > 0 ? "" : `Remove the cause, then: ${edit.again}`;
 }

@@ -1,5 +1,6 @@
 // Removes in reverse order what a failed run made, and nothing else.
 import type { Stack } from "@pulumi/pulumi/automation/index.js";
+import { rollbackVariable } from "../../providers/reservation.ts";
 import { planStep, resourceName, stepOfUrn } from "./steps.ts";
 import { Watch } from "./watch.ts";
 import { resourcesOf, type StateResource } from "./workspace.ts";
@@ -15,9 +16,6 @@ export interface RolledBack {
   /** How many resources there were before this run. They stay. */
   readonly kept: number;
 }
-
-/** Tells providers/reservation.ts that a store which does not answer must not stop the rest. */
-export const rollbackVariable = "TENANT_ROLLBACK";
 
 /** Components and provider instances exist in the state only. */
 const isReal = ({ type }: StateResource): boolean => !type.startsWith("pulumi:") && !type.startsWith("tenant-storage:");

@@ -20,6 +20,8 @@ export interface StackFileEdit {
   /** undefined: there was no file. */
   readonly before: string | undefined;
   readonly after: string;
+  /** The command line that asks for the same again. */
+  readonly again: string;
 }
 
 const key = (name: string): string => `tenant-storage:${name}`;
@@ -72,7 +74,9 @@ export async function planStackFile(id: string, request: TenantRequest): Promise
     const said = problems.length === 0 ? message : problems.join("\n");
     throw new Problem(`The tenant cannot be provisioned, and nothing was touched:\n${said}\nFor example: ${example}`, { cause });
   }
-  return { id, before, after: before !== undefined && !document.has("config") ? before : document.toString() };
+  const networks = request.networks.map((one) => ` --network ${one}`).join("");
+  const octet = request.octet === undefined ? "" : ` --octet ${request.octet}`;
+  return { id, before, after: document.toString(), again: `npm run tenant -- provision ${id}${networks}${octet}` };
 }
 
 /** Writes the planned file. */

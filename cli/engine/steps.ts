@@ -61,12 +61,17 @@ const byPlugin: readonly (readonly [plugin: string, step: number])[] = [
 ];
 
 /**
- * The step a message is about: the place that providers/clients/traces.ts names, or the plugin the engine misses.
- * Undefined when it names none.
+ * The step a message is about: the place that providers/clients/traces.ts names, the platform database, or the plugin the
+ * engine misses. Undefined when it names none.
  */
 export function stepOfMessage(message: string): PlanStep | undefined {
   const named = /\(step (\d)/.exec(message)?.[1];
   if (named !== undefined) return planStep(Number(named));
+  // Reservation and registry are in the same database; when the server itself is down, so is the tenants' PostgreSQL.
+  if (/PostgreSQL at .* cannot be used: .*(ECONN|ETIMEDOUT|EHOST|ENOTFOUND|EAI_|timeout|no answer)/.test(message)) {
+    return planStep(5);
+  }
+  if (/database platform\b|platform database/.test(message)) return planStep(9);
   const plugin = /plugin[^\n]*?\b(random|minio|postgresql|command)\b/.exec(message)?.[1];
   const found = byPlugin.find(([name]) => name === plugin);
   return found === undefined ? undefined : planStep(found[1]);

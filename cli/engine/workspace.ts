@@ -28,7 +28,7 @@ async function workspace(): Promise<{ stacks: typeof Stack; workspace: LocalWork
 export async function findStack(name: string): Promise<Stack | undefined> {
   const { stacks, workspace: all } = await workspace();
   try {
-    return await stacks.select(name, all);
+    return withoutExtras(await stacks.select(name, all));
   } catch (error) {
     if (error instanceof PulumiError && error.notFound) return undefined;
     throw error;
@@ -40,7 +40,12 @@ export async function openStack(name: string): Promise<OpenStack> {
   const found = await findStack(name);
   if (found !== undefined) return { stack: found, isNew: false };
   const { stacks, workspace: all } = await workspace();
-  return { stack: await stacks.create(name, all), isNew: true };
+  return { stack: withoutExtras(await stacks.create(name, all)), isNew: true };
+}
+
+/** After each run the Automation API asks for outputs and history, which nobody reads here: three runs of pulumi less. */
+function withoutExtras(stack: Stack): Stack {
+  return Object.assign(stack, { outputs: async () => ({}), info: async () => undefined });
 }
 
 /** Removes an empty stack. Its file stays. */

@@ -2,19 +2,9 @@
 import type { Client } from "minio";
 import type { Agent } from "node:http";
 import { minioAdminGet, minioClient } from "../../providers/clients/minio.ts";
-import { Mismatch, refused, works, type Dialect, type StoreDefinition, type Subject } from "./checks.ts";
+import { Mismatch, refused, works, type StoreDefinition, type Subject } from "./checks.ts";
+import { adminCall, dialect, folder, list, reaches, sweep, textOf } from "./minio-requests.ts";
 import { isLeftover, newTrace } from "./probe.ts";
-
-/** Objects of a verification are `.tenant-verify/<UUIDv7>/…`. */
-const folder = ".tenant-verify/";
-
-const dialect: Dialect = {
-  code: (error) => {
-    const { name, code } = error as { name?: string; code?: string };
-    return name === "S3Error" ? code : undefined;
-  },
-  refusals: ["AccessDenied"],
-};
 
 interface Context extends Subject {
   readonly tenant: Client;
@@ -22,35 +12,6 @@ interface Context extends Subject {
   readonly anonymous: Client;
   /** An object that the other tenant really has; undefined when it has none. */
   readonly otherObject: Promise<string | undefined>;
-}
-
-async function textOf(stream: AsyncIterable<unknown>): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of stream) chunks.push(chunk as Buffer);
-  return Buffer.concat(chunks).toString("utf8");
-}
-
-/** Names of the objects under a prefix, at most a thousand. */
-async function list(client: Client, bucket: string, prefix: string): Promise<string[]> {
-  const names: string[] = [];
-  for await (const item of client.listObjectsV2(bucket, prefix, true)) {
-    const { name } = item as { name?: string };
-    if (name !== undefined) names.push(name);
-    if (names.length === 1000) break;
-  }
-  return names;
-}
-
-/** Removes every version of the traces that `mine` accepts: the tenant itself can only hide what a bucket keeps. */
-async function sweep(admin: Client, bucket: string, mine: (trace: string) => boolean): Promise<void> {
-  const versions: { name: string; versionId: string }[] = [];
-  for await (const item of admin.listObjects(bucket, folder, true, { IncludeVersion: true })) {
-    const { name, versionId } = item as { name?: string; versionId?: string };
-    if (name !== undefined && mine(name.slice(folder.length).split("/")[0] ?? "")) {
-      versions.push({ name, versionId: versionId ?? "null" });
-    }
-  }
-  if (versions.length > 0) await admin.removeObjects(bucket, versions);
 }
 
 /** Puts an object as the tenant, hands it to `use`, and removes it with every trace. */
@@ -90,7 +51,7 @@ export const minio: StoreDefinition<Context> = {
     const { minio_access_key: user, minio_secret_key: password } = credentials;
     const tenant = await minioClient(subject.servers, { user, password });
     const agent = await agentFor(subject.servers.minio.endpoint);
-    for (const client of [tenant, admin, anonymous]) client.setRequestOptions({ agent });
+    for (const client of [tenant, admin, anonymous]) Object.assign(client, { transportAgent: agent });
     try {
       const otherObject = list(admin, subject.other.bucket, "").then((names) => names[0]);
       otherObject.catch(() => undefined); // Whoever awaits it reports it.
@@ -229,28 +190,3 @@ export const minio: StoreDefinition<Context> = {
     },
   ],
 };
-
-/** Succeeds when the policy lets the request through, also when there is no such bucket. */
-async function reaches(client: Client, bucket: string): Promise<void> {
-  try {
-    await list(client, bucket, "");
-  } catch (error) {
-    if (dialect.code(error) !== "NoSuchBucket") throw error;
-  }
-}
-
-/** A call of the admin API, without a body: it succeeds when only that is wrong with it. Its errors are JSON, which the client cannot read. */
-async function adminCall(client: Client, method: "GET" | "PUT", call: string, accessKey?: string): Promise<void> {
-  const request = {
-    method,
-    bucketName: "minio",
-    objectName: `admin/v3/${call}`,
-    query: accessKey === undefined ? "" : new URLSearchParams({ accessKey }).toString(),
-  };
-  const answer = await client.makeRequestAsync(request, "", [200, 400, 403], "us-east-1");
-  const text = await textOf(answer);
-  if (answer.statusCode === 200) return;
-  const { Code: code, Message: message } = JSON.parse(text) as { Code?: string; Message?: string };
-  if (code === "XMinioAdminConfigBadJSON") return;
-  throw Object.assign(new Error(message), { name: "S3Error", code });
-}

@@ -1,4 +1,6 @@
 // What the tests of the components share: the servers' settings, and what providers answer.
+import { nativeProviders } from "../../components/provider-instances.ts";
+import { Tenant, type TenantArgs } from "../../components/tenant.ts";
 import type { Outputs } from "./registrations.ts";
 
 /** The administrator's secrets: none of them may reach the engine. */
@@ -9,8 +11,8 @@ export const administrator = {
   PGPASSWORD: "administrator-postgresql-password",
   QDRANT_API_KEY: "administrator-qdrant-key",
 };
-/** The whole environment of the program. */
-export const environment = {
+/** The whole environment of the program: read when it runs. */
+Object.assign(process.env, {
   ...administrator,
   MINIO_ENDPOINT: "http://127.0.0.1:9000",
   PGHOST: "127.0.0.1",
@@ -18,7 +20,28 @@ export const environment = {
   PGSSLMODE: "disable",
   QDRANT_URL: "http://127.0.0.1:6333",
   REDIS_URL: "redis://administrator-redis:administrator-redis-password@127.0.0.1:6379",
-};
+});
+
+/** The program of a tenant's stack. */
+export function tenantProgram(over: Partial<TenantArgs> = {}): () => void {
+  const settings: TenantArgs = {
+    id: "acme",
+    stack: "acme",
+    networks: ["10.12.0.0/16", "fd00:12::/48"],
+    operatorNetworks: ["127.0.0.0/8", "10.12.0.0/16"],
+    allowDestroy: false,
+    postgresqlConnectionLimit: 20,
+    postgresqlStatementTimeout: 0,
+    postgresqlTempFileLimit: "256MB",
+    bucketQuota: 0,
+    qdrantVectorSize: 768,
+    qdrantDistance: "Cosine",
+    qdrantPayloadIndexes: { document_id: "keyword" },
+    qdrantTokenDays: 0,
+    ...over,
+  };
+  return () => void new Tenant("acme", settings, { providers: Object.values(nativeProviders()) });
+}
 
 const nothing: Outputs = () => ({});
 const ours = (name: string) => `pulumi-nodejs:dynamic/tenant:${name}`;

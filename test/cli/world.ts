@@ -1,0 +1,188 @@
+// A world of its own for the tests of the tenant command: stores that may be stopped and broken, a copy of the program, a
+// platform. What runs is what an operator types.
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { delimiter, dirname, join } from "node:path";
+import { parse } from "yaml";
+import { tenantNames } from "../../components/names.ts";
+import { environment } from "../../local/environment.ts";
+import { resetStores, startStores, stopStores } from "../../local/lifecycle.ts";
+import { portsAt, type StoreName } from "../../local/settings.ts";
+import { events } from "../../providers/clients/audit.ts";
+import { readHba } from "../../providers/clients/hba-file.ts";
+import { minioClient } from "../../providers/clients/minio.ts";
+import { withPlatform } from "../../providers/clients/platform-db.ts";
+import { withAdmin } from "../../providers/clients/postgresql.ts";
+import { qdrantClient } from "../../providers/clients/qdrant.ts";
+import { withRedis } from "../../providers/clients/redis.ts";
+import { reservationOf } from "../../providers/clients/reservations.ts";
+import { servers } from "../../providers/clients/servers.ts";
+import { tracesOf } from "../../providers/clients/traces.ts";
+import { localDir, toolchainDir } from "../../toolchain/paths.ts";
+import { makeCheckout } from "../support/checkout.ts";
+
+export interface Ran {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+  readonly milliseconds: number;
+}
+
+/** A run that goes on. */
+export interface Running {
+  readonly pid: number;
+  readonly ended: Promise<Ran>;
+}
+
+const folder = join(localDir, "test", "cli");
+// Beside the other tests' stores; see test/run.ts and the offsets of test/local.
+const ports = portsAt(5000);
+const stores = { dir: join(folder, "stores"), ports };
+const checkout = join(folder, "checkout");
+const secrets = join(folder, "secrets");
+const outbox = join(folder, "outbox");
+
+/** Starts stores, makes the copy, prepares the platform. Safe to repeat. */
+export async function openWorld(): Promise<void> {
+  for (const rest of [secrets, outbox]) rmSync(rest, { recursive: true, force: true });
+  await resetStores(stores);
+  mkdirSync(folder, { recursive: true });
+  await Promise.all([startStores(stores), makeCheckout(checkout)]);
+  Object.assign(process.env, environment(stores), ownVariables);
+  const made = await start("pulumi", ["stack", "init", "platform", "--non-interactive"]).ended;
+  const up = await start("pulumi", ["up", "--stack", "platform", "--yes", "--skip-preview", "--non-interactive"]).ended;
+  if (made.code !== 0 || up.code !== 0) throw new Error(made.stderr + up.stdout + up.stderr);
+}
+
+export async function closeWorld(): Promise<void> {
+  await resetStores(stores);
+}
+
+const ownVariables = {
+  TENANT_TOOLCHAIN_DIR: toolchainDir,
+  TENANT_STORES_DIR: stores.dir,
+  TENANT_STORES_PORT_OFFSET: "5000",
+  TENANT_SECRETS_DIR: secrets,
+  TENANT_OUTBOX_DIR: outbox,
+  NO_COLOR: "1",
+};
+
+function start(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
+  const started = performance.now();
+  const child = spawn(program, args, {
+    cwd: checkout,
+    env: { ...process.env, ...env },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const ended = new Promise<Ran>((done, fail) => {
+    let stdout = "";
+    let stderr = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+    child.on("error", fail);
+    child.on("close", (code) => done({ code, stdout, stderr, milliseconds: performance.now() - started }));
+  });
+  return { pid: child.pid ?? 0, ended };
+}
+
+/** The variables of a shell that knows nothing of the stores: the command finds them by itself. */
+const unset = { MINIO_ENDPOINT: undefined, PGHOST: undefined, QDRANT_URL: undefined, REDIS_URL: undefined };
+
+/** Begins `npm run tenant -- ARGS`. */
+export function startTenant(args: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
+  return start(process.execPath, ["cli/tenant.ts", ...args], { ...unset, ...env });
+}
+
+/** `npm run tenant -- ARGS` */
+export async function tenant(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
+  return startTenant(args, env).ended;
+}
+
+/** `pulumi ARGS` */
+export async function pulumi(args: readonly string[]): Promise<Ran> {
+  return start("pulumi", [...args, "--non-interactive", "--color", "never"]).ended;
+}
+
+export const stop = async (name: StoreName): Promise<void> => void (await stopStores({ ...stores, only: [name] }));
+export const startAll = async (): Promise<void> => void (await startStores(stores));
+export const storeFolder = (name: StoreName): string => join(stores.dir, name);
+export const secretsFolder = (id: string): string => join(secrets, id);
+export const temporaryFolder = join(folder, "temporary");
+
+/** Runs a statement as the administrator. */
+export async function sql(text: string, database = "postgres"): Promise<void> {
+  await withAdmin((client) => client.query(text), database);
+}
+
+/** The stack's file as an object; undefined when there is none. */
+export function stackFile(id: string): { config: Record<string, unknown> } | undefined {
+  const file = join(checkout, "stacks", `Pulumi.${id}.yaml`);
+  return existsSync(file) ? (parse(readFileSync(file, "utf8")) as { config: Record<string, unknown> }) : undefined;
+}
+
+/** The names of all stacks. */
+export async function stacks(): Promise<string[]> {
+  const { stdout } = await pulumi(["stack", "ls", "--json"]);
+  return (JSON.parse(stdout) as { name: string }[]).map(({ name }) => name);
+}
+
+/** Everything that exists of a tenant, asked of servers, files, registry and Pulumi. Nothing: an empty list. */
+export async function remains(id: string): Promise<string[]> {
+  const traces = await tracesOf(tenantNames(id), servers(), { keys: true });
+  const reserved = await withPlatform((client) => reservationOf(client, id));
+  return [
+    ...traces.map(({ place, what }) => `${place}: ${what}`),
+    ...(existsSync(secretsFolder(id)) ? [`secrets folder ${readdirSync(secretsFolder(id)).join(", ")}`] : []),
+    ...(reserved === undefined ? [] : ["reservation"]),
+    ...((await stacks()).includes(id) ? ["stack"] : []),
+    ...(stackFile(id) === undefined ? [] : ["stack file"]),
+  ];
+}
+
+/** What all servers hold, of everybody: a rollback leaves it as it was. */
+export async function everything(): Promise<unknown> {
+  const all = servers();
+  const client = await minioClient(all);
+  const objects: string[] = [];
+  const buckets = (await client.listBuckets()).map(({ name }) => name).sort();
+  for (const bucket of buckets) {
+    for await (const item of client.listObjectsV2(bucket, "", true)) {
+      const { name, etag } = item as { name: string; etag: string };
+      objects.push(`${bucket}/${name} ${etag}`);
+    }
+  }
+  const inPostgresql = await withAdmin(async (connection) => {
+    const { rows } = await connection.query("SELECT datname, datacl::text FROM pg_database ORDER BY 1");
+    const roles = await connection.query("SELECT rolname FROM pg_roles ORDER BY 1");
+    return { databases: rows, roles: roles.rows, hba: await readHba(connection) };
+  });
+  const qdrant = await qdrantClient(all);
+  const { collections } = await qdrant.getCollections();
+  const points = await Promise.all(collections.map(async ({ name }) => `${name} ${(await qdrant.count(name)).count}`));
+  const redis = await withRedis(all, async (connection) => ({
+    users: await connection.call("ACL", "LIST"),
+    keys: (await connection.keys("*")).sort(),
+  }));
+  const registry = await withPlatform(async (connection) => {
+    const reservations = await connection.query("SELECT tenant_id FROM public.reservations ORDER BY 1");
+    return reservations.rows as unknown;
+  });
+  return { buckets, objects, postgresql: inPostgresql, points: points.sort(), redis, registry };
+}
+
+/** The tenant's events, oldest first. */
+export async function eventsOf(id: string) {
+  return withPlatform(async (client) => (await events(client, id)).reverse());
+}
+
+/** PATH and variables with a toolchain that lacks these programs and plugins. */
+export function toolchainWithout(name: string, put: (bin: string, plugins: string) => void): NodeJS.ProcessEnv {
+  const copy = join(temporaryFolder, name);
+  rmSync(copy, { recursive: true, force: true });
+  const [bin, plugins] = [join(copy, "bin"), join(copy, "pulumi", "plugins")];
+  mkdirSync(bin, { recursive: true });
+  mkdirSync(plugins, { recursive: true });
+  put(bin, plugins);
+  const others = (process.env["PATH"] ?? "").split(delimiter).filter((path) => path !== join(toolchainDir, "bin"));
+  return { TENANT_TOOLCHAIN_DIR: copy, PATH: [dirname(process.execPath), ...others].join(delimiter) };
+}
