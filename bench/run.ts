@@ -4,6 +4,10 @@ import Table from "cli-table3";
 import { Command as Cli } from "commander";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { environment } from "../local/environment.ts";
+import { stopStores } from "../local/lifecycle.ts";
+import { portsAt } from "../local/settings.ts";
+import { storesSteps } from "../local/steps.ts";
 import { runSteps } from "../toolchain/steps.ts";
 import { benchSteps, toolchainSteps } from "../toolchain/install.ts";
 import { binDir, localDir, root, toolchainDir } from "../toolchain/paths.ts";
@@ -33,10 +37,9 @@ Object.assign(process.env, {
   RUNBOOK_DIR: runbookDir,
   PATH: [binDir, process.env["PATH"]].join(delimiter),
 });
-const { startStores, stopStores } = await import("../local/lifecycle.ts");
-const { environment } = await import("../local/environment.ts");
-await startStores();
-Object.assign(process.env, environment());
+const stores = { dir: join(folder, "stores"), ports: portsAt(2000) };
+await runSteps(storesSteps(stores));
+Object.assign(process.env, environment(stores));
 
 const checkout = await makeCheckout(join(folder, "checkout"));
 const empty = join(folder, "empty");
@@ -108,6 +111,6 @@ try {
     process.stdout.write(`${table.toString()}\n`);
   }
 } finally {
-  await stopStores();
+  await stopStores(stores);
   rmSync(runbookDir, { recursive: true, force: true });
 }

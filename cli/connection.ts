@@ -69,7 +69,14 @@ export async function connection(id: string): Promise<Connection> {
 }
 
 /** The same as environment variables. The names of PostgreSQL's are libpq's own. */
-export function variables({ tenant_id, minio, postgresql, qdrant, redis, tenant_api_key }: Connection): Record<string, string> {
+export function variables({
+  tenant_id,
+  minio,
+  postgresql,
+  qdrant,
+  redis,
+  tenant_api_key,
+}: Connection): Record<string, string> {
   return {
     TENANT_ID: tenant_id,
     MINIO_ENDPOINT: minio.endpoint,

@@ -40,7 +40,9 @@ export async function useStackConfig(stack: string, env: NodeJS.ProcessEnv = pro
   if (env["PULUMI_CONFIG"] !== undefined) return; // The engine did it: we are the verification hook.
   const { readFileSync } = await import("node:fs");
   const { settings } = await import("../providers/clients/servers.ts");
-  const text = [join(root, "Pulumi.yaml"), stackFile(stack)].map((file) => (existsSync(file) ? readFileSync(file, "utf8") : ""));
+  const text = [join(root, "Pulumi.yaml"), stackFile(stack)].map((file) =>
+    existsSync(file) ? readFileSync(file, "utf8") : "",
+  );
   const names = Object.values(settings).map(({ config }) => config);
   if (!names.some((name) => text.join("\n").includes(`${name}:`))) return;
   const { runPulumi } = await import("./engine/command.ts");

@@ -52,7 +52,9 @@ async function deliverKeptEvents(): Promise<void> {
 /** Runs the command line. Sets the exit code: 0 only on success. */
 export async function main(argv: readonly string[]): Promise<void> {
   try {
-    await program().exitOverride().parseAsync([...argv]);
+    await program()
+      .exitOverride()
+      .parseAsync([...argv]);
   } catch (error) {
     // commander has printed its own messages already.
     if (error instanceof CommanderError) process.exitCode = error.exitCode;

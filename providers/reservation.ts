@@ -62,15 +62,10 @@ export const provider = dynamicProvider<ReservationInputs, ReservationInputs>({
       );
     }
     await withPlatform(async (client) => {
-      // A tenant that never was is not deprovisioned: a rollback records TENANT_PROVISION_FAILED instead. What a rollback had
-      // to leave behind is.
+      // A rollback records TENANT_PROVISION_FAILED instead. What it had to leave behind is deprovisioned later; a tenant that
+      // never was anything is not.
       const last = await lastEvent(client, tenant);
-      if (
-        !rollback &&
-        last !== undefined &&
-        (["TENANT_PROVISIONED", "TENANT_UPDATED", "TENANT_DEPROVISIONING"].includes(last.event_type) ||
-          (last.event_type === "TENANT_PROVISION_FAILED" && last.details["rolled_back"] === false))
-      ) {
+      if (!rollback && last !== undefined && last.event_type !== "TENANT_DEPROVISIONED") {
         await emitEvent(client, {
           tenant,
           type: "TENANT_DEPROVISIONED",

@@ -74,7 +74,7 @@ export interface Surroundings {
 }
 
 /** As the language host hands them over: the SDK's own `isConfigSecret` is not public. */
-const engineSecretKeys = () => JSON.parse(process.env["PULUMI_CONFIG_SECRET_KEYS"] || "[]") as string[];
+const engineSecretKeys = () => (JSON.parse(process.env["PULUMI_CONFIG_SECRET_KEYS"] || "[]") ?? []) as string[];
 
 /** The networks of a stack's file; what is wrong in it is that stack's to report. */
 function networksOf(text: string): string[] {

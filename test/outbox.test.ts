@@ -7,9 +7,9 @@ import { emitEvent, events, type NewEvent } from "../providers/clients/audit.ts"
 import { deliverOutbox, emitOrKeep } from "../providers/clients/outbox.ts";
 import { withPlatform } from "../providers/clients/platform-db.ts";
 import { servers } from "../providers/clients/servers.ts";
-import { preparePlatform } from "./support/prepare-platform.ts";
+import { platformUp } from "./support/platform.ts";
 
-beforeAll(preparePlatform);
+beforeAll(platformUp);
 
 const tenant = `outbox${process.pid}`;
 const down = { postgresql: { ...servers().postgresql, port: 1 } };

@@ -3,6 +3,9 @@
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { environment } from "../local/environment.ts";
+import { portsAt } from "../local/settings.ts";
+import { storesSteps } from "../local/steps.ts";
 import { toolchainSteps } from "../toolchain/install.ts";
 import { binDir, localDir, root, toolchainDir } from "../toolchain/paths.ts";
 import { runSteps } from "../toolchain/steps.ts";
@@ -97,10 +100,9 @@ try {
     GOCACHE: join(toolchainDir, "go/build"),
     GOFLAGS: "-buildvcs=false -modcacherw",
   });
-  const { startStores } = await import("../local/lifecycle.ts");
-  const { environment } = await import("../local/environment.ts");
-  await startStores();
-  Object.assign(process.env, environment());
+  const stores = { dir: join(folder, "stores"), ports: portsAt(1000) };
+  await runSteps(storesSteps(stores));
+  Object.assign(process.env, environment(stores));
 
   if (only.length === 0) {
     const bin = (name: string) => join(root, "node_modules", name);

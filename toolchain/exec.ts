@@ -1,7 +1,7 @@
 // Child processes of the set-up: argv arrays, progress by the line, and an error that shows what the program said.
 import { spawn } from "node:child_process";
 
-/** A failed program. `output` is what it said, without its first and longest part. */
+/** A failed program. `output` is the end of what it said. */
 export class CommandError extends Error {
   readonly output: string;
 
@@ -18,7 +18,7 @@ export interface Options {
   readonly say?: (line: string) => void;
 }
 
-/** Runs a program to its end and returns what it printed on both outputs, the last 200 lines. Throws CommandError. */
+/** Runs a program to its end and returns what it printed on both outputs, empty lines left out. Throws CommandError. */
 export async function execute(command: string, args: readonly string[], options: Options = {}): Promise<string> {
   const child = spawn(command, args, { cwd: options.cwd, env: options.env, stdio: ["ignore", "pipe", "pipe"] });
   // A set-up that is interrupted takes the compiler with it; the next run goes on where this one stopped.
@@ -32,7 +32,6 @@ export async function execute(command: string, args: readonly string[], options:
       rest = parts.pop() ?? "";
       for (const line of parts.filter((part) => part.trim() !== "")) {
         lines.push(line);
-        if (lines.length > 200) lines.shift();
         options.say?.(line);
       }
     });

@@ -1,5 +1,5 @@
 // Building programs from Go modules, pinned by go.sum, with caches of our own.
-import { existsSync, mkdirSync, renameSync, rmSync, statfsSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync } from "node:fs";
 import { join } from "node:path";
 import { CommandError, execute } from "./exec.ts";
 import { binDir, root, toolchainDir } from "./paths.ts";
@@ -19,6 +19,10 @@ export interface GoBuild {
 /** Builds programs into the bin folder. Each appears there whole or not at all. */
 export async function goBuild(build: GoBuild, say: (line: string) => void): Promise<void> {
   await checkPrerequisites();
+  // Left by a build that was killed.
+  for (const name of readdirSync(toolchainDir)) {
+    if (name.startsWith("build-")) rmSync(join(toolchainDir, name), { recursive: true, force: true });
+  }
   const out = join(toolchainDir, `build-${process.pid}`);
   mkdirSync(out, { recursive: true });
   mkdirSync(binDir, { recursive: true });
@@ -43,6 +47,32 @@ export async function goModuleDir(module: string, dependency: string, say: (line
   return find();
 }
 
+/**
+ * Removes downloaded sources, which take more room than everything else: all but those that building and testing one
+ * module takes, or all. They come again when they are needed. What was compiled stays.
+ */
+export async function removeSources(allBut?: string): Promise<void> {
+  const modules = join(goDir, "mod");
+  const keep = new Set<string>();
+  if (allBut !== undefined) {
+    const list = ["list", "-deps", "-test", "-f", "{{with .Module}}{{.Dir}}{{end}}", "./..."];
+    for (const dir of (await go(list, allBut, () => undefined)).split("\n")) keep.add(dir);
+  }
+  const visit = (dir: string): void => {
+    for (const entry of readdirSync(dir, { withFileTypes: true })) {
+      const path = join(dir, entry.name);
+      if (keep.has(path) || entry.name.startsWith("toolchain@")) continue; // that is Go itself
+      if (entry.name.includes("@")) rmSync(path, { recursive: true });
+      else if (entry.isDirectory() && path !== join(modules, "cache")) visit(path);
+    }
+  };
+  if (!existsSync(modules)) return;
+  visit(modules);
+  for (const file of readdirSync(join(modules, "cache"), { recursive: true, encoding: "utf8" })) {
+    if (file.endsWith(".zip")) rmSync(join(modules, "cache", file));
+  }
+}
+
 async function go(args: readonly string[], module: string, say: (line: string) => void): Promise<string> {
   try {
     return await execute("go", args, { cwd: join(root, module), env: goEnv(), say });
@@ -51,8 +81,9 @@ async function go(args: readonly string[], module: string, say: (line: string) =
   }
 }
 
-function goEnv(): NodeJS.ProcessEnv {
-  const { GOOS: _os, GOARCH: _arch, ...own } = process.env; // for this machine, whatever the user builds for
+/** The environment of every `go` command: caches of our own, and programs for this machine. */
+export function goEnv(): NodeJS.ProcessEnv {
+  const { GOOS: _os, GOARCH: _arch, ...own } = process.env;
   return {
     ...own,
     GOFLAGS: "-buildvcs=false -modcacherw",
@@ -63,11 +94,12 @@ function goEnv(): NodeJS.ProcessEnv {
   };
 }
 
-const oldestGo = { major: 1, minor: 25 };
+/** From here on Go fetches a newer Go from its registry by itself, when a module asks for one. */
+const oldestGo = { major: 1, minor: 21 };
 
 async function checkPrerequisites(): Promise<void> {
   const wanted = `Go ${oldestGo.major}.${oldestGo.minor} or newer`;
-  const install = "install it, for example with: apt-get install golang-go";
+  const install = "install it, for example with: apt-get install golang-go (Debian 13, Ubuntu 24.04 or newer)";
   let version: string;
   try {
     version = await execute("go", ["env", "GOVERSION"]);
@@ -82,7 +114,7 @@ async function checkPrerequisites(): Promise<void> {
   }
   // The first build fills the caches; later ones add little.
   mkdirSync(toolchainDir, { recursive: true });
-  const needed = (existsSync(join(goDir, "build")) ? 1 : 6) * gigabyte;
+  const needed = (existsSync(join(goDir, "build")) ? 1 : 7) * gigabyte;
   const { bavail, bsize } = statfsSync(toolchainDir);
   if (bavail * bsize < needed) {
     throw new Error(

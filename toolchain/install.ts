@@ -16,9 +16,14 @@ export function serverSteps(): Step[] {
   return [programs.minio, programs.qdrant].map(alone);
 }
 
-/** Everything, in the order that shows a result soonest. */
+/** What the benchmarks compare with. */
+export function benchSteps(): Step[] {
+  return [alone(programs.mc)];
+}
+
+/** Everything a tenant and the local stores take. */
 export function toolchainSteps(): Step[] {
-  return [...pulumiSteps(), ...serverSteps()];
+  return [...pulumiSteps(), ...serverSteps(), alone(programs.tidy)];
 }
 
 /** The step, but waiting while another process is at a step of the same folder, which may well do this one's work. */

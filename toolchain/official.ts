@@ -1,8 +1,8 @@
 // Pulumi's own release, where the machine has it or can download it.
 import { accessSync, constants, existsSync, realpathSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { execute } from "./exec.ts";
-import { toolchainDir } from "./paths.ts";
+import { binDir, toolchainDir } from "./paths.ts";
 
 /** Older engines lack what the program uses: hooks, environment mappings. */
 const oldest = [3, 259] as const;
@@ -15,13 +15,18 @@ export async function findOfficial(say: (line: string) => void): Promise<string 
 async function onPath(): Promise<string | undefined> {
   for (const dir of (process.env["PATH"] ?? "").split(delimiter)) {
     const program = join(dir, "pulumi");
-    if (!isProgram(program) || realpathSync(program).startsWith(realpathSync(toolchainDir))) continue;
-    // A release has the language host beside it; without one this is no engine we could use.
-    const host = join(realpathSync(program), "..", "pulumi-language-nodejs");
-    const version = await execute(program, ["version"], { env: { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "1" } });
-    if (existsSync(host) && isNewEnough(version)) return realpathSync(program);
+    if (!isProgram(program)) continue;
+    const real = realpathSync(program);
+    // A release has the language host beside it; one that a checkout like this built is none.
+    if (isBuilt(real) || !existsSync(join(real, "..", "pulumi-language-nodejs"))) continue;
+    const version = await execute(real, ["version"], { env: { ...process.env, PULUMI_SKIP_UPDATE_CHECK: "1" } });
+    if (isNewEnough(version)) return real;
   }
   return undefined;
+}
+
+function isBuilt(program: string): boolean {
+  return dirname(program) === binDir || existsSync(join(program, "..", "..", "stamps", "engine"));
 }
 
 async function downloaded(say: (line: string) => void): Promise<string | undefined> {

@@ -46,7 +46,15 @@ async function locked(work) {
 function install() {
   if (installed()) return; // by the one we waited for
   process.stderr.write("Installing the npm packages of package-lock.json (usually 30 s) …\n");
-  const args = ["ci", "--ignore-scripts", "--include=dev", "--include=optional", "--no-audit", "--no-fund"];
+  const args = [
+    "ci",
+    "--ignore-scripts",
+    "--include=dev",
+    "--include=optional",
+    "--no-audit",
+    "--no-fund",
+    "--loglevel=error",
+  ];
   // Standard output belongs to the command: `eval "$(npm run -s env)"` must not read what npm says.
   const npm = spawnSync("npm", [...args, "--cache", join(root, ".local", "npm")], {
     cwd: root,

@@ -19,11 +19,12 @@ export function hashOf(inputs: { readonly texts?: readonly string[]; readonly fi
   return hash.digest("hex");
 }
 
-/** The files of a Go module that a build of it reads, tests left out, relative to the checkout. */
+/** The files of a Go module that a build of it reads, tests and their helpers left out, relative to the checkout. */
 export function goFiles(module: string): string[] {
   return readdirSync(join(root, module), { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && !entry.name.endsWith("_test.go"))
+    .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name).slice(root.length + 1))
+    .filter((file) => !file.endsWith("_test.go") && !file.includes("plugintest"))
     .sort();
 }
 

@@ -49,7 +49,9 @@ async function deprovision(id: string, { confirm, keepConfig, json }: Options): 
   if (holdsData && !confirmed && !allowsDestroy(id)) throw refusal(id, counts);
 
   const { bucket, database, collection, keyPrefix } = tenantNames(id);
-  note(`Removing bucket ${bucket}, database ${database}, collection ${collection}, keys ${keyPrefix}* (${describeCounts(counts)})`);
+  note(
+    `Removing bucket ${bucket}, database ${database}, collection ${collection}, keys ${keyPrefix}* (${describeCounts(counts)})`,
+  );
   const { withInterrupts } = await import("../engine/interrupt.ts");
   const { beginProgress } = await import("../progress.ts");
   const progress = await beginProgress(`Removing tenant ${id}`);

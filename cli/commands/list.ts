@@ -36,7 +36,8 @@ async function list({ json }: Options): Promise<void> {
   const { say, sayJson, table } = await import("../output.ts");
   const tenants = await listed();
   if (json) return sayJson(tenants);
-  if (tenants.length === 0) return say("No tenant yet. Make one: npm run tenant -- provision ID --network 10.12.0.0/16");
+  if (tenants.length === 0)
+    return say("No tenant yet. Make one: npm run tenant -- provision ID --network 10.12.0.0/16");
   const rows = tenants.map(({ id, status, networks, verified_at, created_at }) => [
     id,
     status,
@@ -51,30 +52,26 @@ async function listed(): Promise<Listed[]> {
   const { withPlatform } = await import("../../providers/clients/platform-db.ts");
   const { listTenants } = await import("../../providers/clients/registry.ts");
   return withPlatform(async (client) => {
-    const registered = (await listTenants(client)).map(
-      (row): Listed => ({
-        id: row.tenant_id,
-        status: row.status,
-        networks: row.networks,
-        verified_at: row.verified_at?.toISOString() ?? null,
-        created_at: row.created_at.toISOString(),
-      }),
-    );
+    const registered = (await listTenants(client)).map((row): Listed => ({
+      id: row.tenant_id,
+      status: row.status,
+      networks: row.networks,
+      verified_at: row.verified_at?.toISOString() ?? null,
+      created_at: row.created_at.toISOString(),
+    }));
     const { rows } = await client.query<{ id: string; networks: string[]; reserved_at: Date }>(
       `SELECT tenant_id AS id, reserved_at,
          ARRAY(SELECT network::text FROM public.reservation_networks n WHERE n.tenant_id = r.tenant_id) AS networks
        FROM public.reservations r
        WHERE NOT EXISTS (SELECT FROM public.tenants t WHERE t.tenant_id = r.tenant_id)`,
     );
-    const incomplete = rows.map(
-      ({ id, networks, reserved_at }): Listed => ({
-        id,
-        status: "incomplete",
-        networks,
-        verified_at: null,
-        created_at: reserved_at.toISOString(),
-      }),
-    );
+    const incomplete = rows.map(({ id, networks, reserved_at }): Listed => ({
+      id,
+      status: "incomplete",
+      networks,
+      verified_at: null,
+      created_at: reserved_at.toISOString(),
+    }));
     return [...registered, ...incomplete].sort((one, two) => (one.id < two.id ? -1 : 1));
   });
 }

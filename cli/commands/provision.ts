@@ -12,7 +12,12 @@ export function provisionCommand(): Command {
   return new Command("provision")
     .description("make a tenant, or bring it up to date: pulumi up, with rollback when the first one fails")
     .argument("<id>", "a-z and 0-9, up to 40 characters")
-    .option("--network <cidr>", "a network of the tenant; repeat it for more", (one: string, all: readonly string[]) => [...all, one], [])
+    .option(
+      "--network <cidr>",
+      "a network of the tenant; repeat it for more",
+      (one: string, all: readonly string[]) => [...all, one],
+      [],
+    )
     .option("--octet <number>", "short for --network 10.<number>.0.0/16")
     .option("--json", "print the outcome and the verification report as JSON")
     .addHelpText(
@@ -43,9 +48,15 @@ async function provision(id: string, { network, octet, json }: Options): Promise
     const { formatReport } = await import("../verify/index.ts");
     say(await formatReport(report));
   }
-  const done = { provisioned: "is provisioned", updated: "is up to date again", unchanged: "was up to date: nothing changed" };
+  const done = {
+    provisioned: "is provisioned",
+    updated: "is up to date again",
+    unchanged: "was up to date: nothing changed",
+  };
   say(`Tenant ${id} ${done[outcome]}.`);
-  note(`\nCredentials for its application: npm run tenant -- credentials ${id}\nPlanned changes: pulumi preview --stack ${id}`);
+  note(
+    `\nCredentials for its application: npm run tenant -- credentials ${id}\nPlanned changes: pulumi preview --stack ${id}`,
+  );
 }
 
 /** The report that the tenant's registration rests on. */

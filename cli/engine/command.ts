@@ -30,11 +30,20 @@ export class PulumiError extends Error {
     return /no stack named .* found/.test(this.ran.stderr);
   }
 
+  /** A run of this process left its lock behind: it was killed. */
+  get lockedByUs(): boolean {
+    const holders = [...this.ran.stderr.matchAll(/created by [^\n]*\(pid (\d+)\)/g)].map(([, pid]) => Number(pid));
+    return this.locked && holders.length > 0 && holders.every((pid) => ended.has(pid));
+  }
+
   /** Somebody else works on the stack, or was killed while doing so. */
   get locked(): boolean {
     return this.ran.stderr.includes("the stack is currently locked by") || this.ran.stderr.includes("[409] Conflict");
   }
 }
+
+/** Process ids of the runs of this process that have ended. */
+const ended = new Set<number>();
 
 function saidBy({ stderr, stdout, code }: Ran): string {
   const errors = stderr.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("warning:"));
@@ -45,7 +54,12 @@ function saidBy({ stderr, stdout, code }: Ran): string {
 type Listener = (text: string) => void;
 
 /** Runs pulumi to its end. */
-async function start(args: readonly string[], env: NodeJS.ProcessEnv, onOutput?: Listener, onError?: Listener): Promise<Ran> {
+async function start(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  onOutput?: Listener,
+  onError?: Listener,
+): Promise<Ran> {
   return new Promise((done, fail) => {
     const child = spawn("pulumi", args, {
       cwd: root,
@@ -72,7 +86,12 @@ async function start(args: readonly string[], env: NodeJS.ProcessEnv, onOutput?:
     });
     child.on("close", (code, signal) => {
       forget();
-      done({ stdout, stderr: signal === null ? stderr : `${stderr}\npulumi was ended by ${signal}`, code: code ?? 255 });
+      if (child.pid !== undefined) ended.add(child.pid);
+      done({
+        stdout,
+        stderr: signal === null ? stderr : `${stderr}\npulumi was ended by ${signal}`,
+        code: code ?? 255,
+      });
     });
   });
 }

@@ -8,10 +8,11 @@ import { confirmVariable } from "../../providers/data-guard.ts";
 import { stackFile } from "../environment.ts";
 import { Problem, withoutSecrets } from "../errors.ts";
 import { PulumiError } from "./command.ts";
+import { removeOrphans } from "./orphans.ts";
 import { locked, type Reporter } from "./provision.ts";
-import { described } from "./rollback.ts";
+import { described, listed } from "./rollback.ts";
 import { Watch } from "./watch.ts";
-import { removeStack, resourcesOf } from "./workspace.ts";
+import { isReal, removeStack, stateOf } from "./workspace.ts";
 
 /** How much the tenant holds. */
 export async function dataOf(id: string): Promise<DataCounts> {
@@ -38,14 +39,15 @@ export async function deprovisionTenant(
 ): Promise<void> {
   const id = stack.name;
   const watch = new Watch(reporter.steps);
-  if (options.confirmed) process.env[confirmVariable] = id;
+  // Of a run that was killed; the destroy ends with the proof that nothing is left.
+  const { pending } = await stateOf(id);
+  if (pending.length > 0) await removeOrphans(pending);
+  if (options.confirmed) stack.workspace.envVars[confirmVariable] = id;
   try {
     await stack.destroy({ onEvent: watch.onEvent, color: "never", suppressProgress: true, continueOnError: true });
   } catch (error) {
     if (error instanceof PulumiError && error.locked) throw locked(id, error);
     throw await unfinished(id, watch, error as Error);
-  } finally {
-    Reflect.deleteProperty(process.env, confirmVariable);
   }
   await requireGone(id);
   await removeStack(id);
@@ -54,11 +56,11 @@ export async function deprovisionTenant(
 
 async function unfinished(id: string, watch: Watch, error: Error): Promise<Problem> {
   const { step, cause } = watch.failure(error.message);
-  const left = (await resourcesOf(id)).filter(({ type }) => !type.startsWith("pulumi:") && !type.startsWith("tenant-storage:"));
+  const left = (await stateOf(id)).resources.filter(isReal);
   const at = step === undefined || step.number === 0 ? "" : ` at ${step.name}`;
   return new Problem(
     `Tenant ${id} could not be removed${at}: ${withoutSecrets(cause)}\n` +
-      `Left: ${left.map(described).join(", ")}. Remove the cause, then run it again: npm run tenant -- deprovision ${id}`,
+      `Left: ${listed(left.map(described))}. Remove the cause, then run it again: npm run tenant -- deprovision ${id}`,
     { cause: error },
   );
 }

@@ -4,11 +4,11 @@ import { Problem, withoutSecrets } from "../errors.ts";
 import type { Reporter } from "./provision.ts";
 import { plural } from "../output.ts";
 import { interrupted } from "./interrupt.ts";
-import { rollBack, type RolledBack } from "./rollback.ts";
+import { listed, rollBack, type RolledBack } from "./rollback.ts";
 import { undoStackFile, type StackFileEdit } from "./stack-file.ts";
 import { resourceName, stepOfUrn } from "./steps.ts";
 import type { Failure, Watch } from "./watch.ts";
-import { removeStack, resourcesOf, type OpenStack } from "./workspace.ts";
+import { removeStack, stateOf, type OpenStack } from "./workspace.ts";
 
 /** A run that failed. */
 export interface FailedRun {
@@ -24,17 +24,23 @@ export interface FailedRun {
 export async function failedProvision(run: FailedRun): Promise<Problem> {
   const { id, watch, error, opened, edit, reporter } = run;
   const failure = watch.failure(error.message);
-  const before = (await resourcesOf(id)).some(({ urn, type }) => type.endsWith(":RegistryRow") && !watch.created.has(urn));
-  if (before) return new Problem(`${whatFailed(id, failure, "Updating")}\n${updateHelp(id)}`, { cause: error });
+  const { resources } = await stateOf(id);
+  const existed = resources.some(({ urn, type }) => type.endsWith(":RegistryRow") && !watch.created.has(urn));
+  if (existed) return new Problem(`${whatFailed(id, failure, "Updating")}\n${updateHelp(id)}`, { cause: error });
 
   reporter.news("failed; removing what was made");
-  const rolledBack = await rollBack(id, opened.stack, watch.created);
+  const rolledBack = await rollBack(id, opened.stack, watch);
   if (rolledBack.left.length === 0) {
     if (opened.isNew) await removeStack(id);
     await undoStackFile(edit);
   }
   const recorded = await record(id, failure, rolledBack);
-  const lines = [whatFailed(id, failure, "Provisioning"), whatIsLeft(id, rolledBack, opened.isNew), recorded, help(run, rolledBack)];
+  const lines = [
+    whatFailed(id, failure, "Provisioning"),
+    whatIsLeft(id, rolledBack, opened.isNew),
+    recorded,
+    help(run, failure, rolledBack),
+  ];
   return new Problem(lines.filter((line) => line !== "").join("\n"), { cause: error });
 }
 
@@ -42,7 +48,8 @@ function whatFailed(id: string, { step, urn, cause }: Failure, what: string): st
   const at = step === undefined ? "" : step.number === 0 ? " before step 1" : ` at step ${step.number}, ${step.name}`;
   // The reservation looks at every store: its message says which one it is about.
   const resource = urn === undefined || stepOfUrn(urn)?.number !== step?.number ? "" : ` (${resourceName(urn)})`;
-  return `${what} tenant ${id} ${interrupted() ? "was interrupted" : "failed"}${at}${resource}: ${withoutSecrets(cause)}`;
+  if (interrupted()) return `${what} tenant ${id} was interrupted${at}.`;
+  return `${what} tenant ${id} failed${at}${resource}: ${withoutSecrets(cause)}`;
 }
 
 const updateHelp = (id: string): string =>
@@ -52,12 +59,15 @@ const updateHelp = (id: string): string =>
 function whatIsLeft(id: string, { removed, left, problems, kept }: RolledBack, isNew: boolean): string {
   if (left.length > 0) {
     return (
-      `Not everything could be rolled back. Left: ${left.join(", ")}. Why: ${withoutSecrets(problems.join("; "))}\n` +
+      `Not everything could be rolled back. Left: ${listed(left)}. Why: ${withoutSecrets(problems.join("; "))}\n` +
       `Finish it when the cause is gone: npm run tenant -- deprovision ${id}`
     );
   }
   if (removed === 0) return "Nothing had been made.";
-  const rest = kept > 0 ? ` What an earlier run had made stays (${plural(kept, "resource")}): npm run tenant -- deprovision ${id}` : "";
+  const rest =
+    kept > 0
+      ? ` What an earlier run had made stays (${plural(kept, "resource")}): npm run tenant -- deprovision ${id}`
+      : "";
   return `Rolled back: all that this run had made is removed${isNew ? ", the stack and its file too" : ""}.${rest}`;
 }
 
@@ -82,6 +92,14 @@ async function record(id: string, { step, urn, cause }: Failure, { left }: Rolle
   return `The event TENANT_PROVISION_FAILED is kept in ${emitted.file}; the next tenant command delivers it.`;
 }
 
-function help({ edit }: FailedRun, { left }: RolledBack): string {
-  return left.length > 0 ? "" : `Remove the cause, then: ${edit.again}`;
+function help({ edit }: FailedRun, { cause }: Failure, { left }: RolledBack): string {
+  if (left.length > 0) return "";
+  return interrupted() ? `Run it again: ${edit.again}` : `Remove the cause${hint(cause)}, then: ${edit.again}`;
+}
+
+/** The command that helps, where it is known. */
+function hint(cause: string): string {
+  if (cause.includes("no resource plugin")) return " (install what is missing: npm run demo)";
+  if (/ECONN|ETIMEDOUT|cannot be used/.test(cause)) return " (the local stores: npm run stores -- start)";
+  return "";
 }

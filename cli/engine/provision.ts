@@ -20,13 +20,22 @@ export interface Reporter {
   readonly news: (text: string) => void;
 }
 
+export interface UpOptions {
+  /** Ask the servers first what is there: the state may be wrong. */
+  readonly refresh?: boolean;
+}
+
 /**
  * Provisions a tenant, or brings it up to date.
  * @param edit the tenant's stack file, from `planStackFile`
  * @throws Problem when the run failed, after everything it made was taken back. A tenant that was provisioned before is
  * never taken back.
  */
-export async function provisionTenant(edit: StackFileEdit, reporter: Reporter): Promise<Provisioned> {
+export async function provisionTenant(
+  edit: StackFileEdit,
+  reporter: Reporter,
+  options: UpOptions = {},
+): Promise<Provisioned> {
   const { id } = edit;
   await applyStackFile(edit);
   let opened: OpenStack;
@@ -38,7 +47,7 @@ export async function provisionTenant(edit: StackFileEdit, reporter: Reporter): 
   }
   const watch = new Watch(reporter.steps);
   try {
-    await up(opened.stack, watch);
+    await up(opened.stack, watch, options);
   } catch (error) {
     if (error instanceof PulumiError && error.locked) {
       if (!opened.isNew) await undoStackFile(edit);
@@ -47,13 +56,13 @@ export async function provisionTenant(edit: StackFileEdit, reporter: Reporter): 
     throw await failedProvision({ id, edit, opened, watch, error: error as Error, reporter });
   }
   if (watch.changes === 0) return "unchanged";
-  return [...watch.created].some((urn) => urn.includes("tenant:RegistryRow")) ? "provisioned" : "updated";
+  return [...watch.created.keys()].some((urn) => urn.includes("tenant:RegistryRow")) ? "provisioned" : "updated";
 }
 
 /** `pulumi up` with the real program. */
-export async function up(stack: Stack, watch: Watch): Promise<void> {
+export async function up(stack: Stack, watch: Watch, { refresh = false }: UpOptions = {}): Promise<void> {
   if (interrupted()) throw new Problem("Interrupted before anything was made.");
-  await stack.up({ onEvent: watch.onEvent, color: "never", suppressProgress: true });
+  await stack.up({ onEvent: watch.onEvent, color: "never", suppressProgress: true, refresh });
 }
 
 /** Another run holds the stack. Names it, so that nobody breaks the lock of a run that is alive. */

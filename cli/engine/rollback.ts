@@ -1,9 +1,13 @@
 // Removes in reverse order what a failed run made, and nothing else.
 import type { Stack } from "@pulumi/pulumi/automation/index.js";
+import { rmdir } from "node:fs/promises";
+import { secretFiles } from "../../providers/clients/secrets-dir.ts";
 import { rollbackVariable } from "../../providers/reservation.ts";
+import { PulumiError, runPulumi } from "./command.ts";
+import { removeOrphans } from "./orphans.ts";
 import { planStep, resourceName, stepOfUrn } from "./steps.ts";
 import { Watch } from "./watch.ts";
-import { resourcesOf, type StateResource } from "./workspace.ts";
+import { isReal, stateOf, type StateResource } from "./workspace.ts";
 
 /** What became of it. */
 export interface RolledBack {
@@ -17,38 +21,57 @@ export interface RolledBack {
   readonly kept: number;
 }
 
-/** Components and provider instances exist in the state only. */
-const isReal = ({ type }: StateResource): boolean => !type.startsWith("pulumi:") && !type.startsWith("tenant-storage:");
+/** Removes what the run that `watch` listened to has made in the stack. */
+export async function rollBack(id: string, stack: Stack, watch: Watch): Promise<RolledBack> {
+  const made = watch.created;
+  const { resources, pending } = await stateOf(id);
+  const problems = await removeOrphans([...watch.unrecorded(new Set(resources.map(({ urn }) => urn))), ...pending]);
+  const mine = resources.filter((resource) => isReal(resource) && made.has(resource.urn));
+  const kept = resources.filter(isReal).length - mine.length;
+  // Without targets everything would go: only when all of it is this run's.
+  if (kept === 0 && resources.length > 0) problems.push(...(await destroy(id, stack, undefined)));
+  else if (mine.length > 0) problems.push(...(await destroy(id, stack, mine)));
+  const { resources: after } = await stateOf(id);
+  const left = after.filter((resource) => isReal(resource) && made.has(resource.urn));
+  // A first step that fails early is in no state; its empty folder goes too.
+  if (after.length === 0) await rmdir(secretFiles(id).folder).catch(() => undefined);
+  return {
+    removed: mine.length - left.length,
+    left: left.map(described),
+    problems: left.length === 0 ? [] : problems,
+    kept,
+  };
+}
 
-/** Removes the resources of the stack that are among `made`. */
-export async function rollBack(id: string, stack: Stack, made: ReadonlySet<string>): Promise<RolledBack> {
-  const before = await resourcesOf(id);
-  const mine = before.filter(({ urn, type }) => made.has(urn) || type.startsWith("pulumi:providers:"));
-  const kept = before.filter((resource) => isReal(resource) && !made.has(resource.urn)).length;
-  const real = mine.filter(isReal).length;
-  if (before.length === 0) return { removed: 0, left: [], problems: [], kept };
-
-  const problems: string[] = [];
+/** Destroys the stack, or only these resources of it. Returns why that was not possible. */
+async function destroy(id: string, stack: Stack, only: readonly StateResource[] | undefined): Promise<string[]> {
+  stack.workspace.envVars[rollbackVariable] = "1";
   const watch = new Watch();
-  process.env[rollbackVariable] = "1";
-  try {
-    await stack.destroy({
+  const run = () =>
+    stack.destroy({
       onEvent: watch.onEvent,
       color: "never",
       suppressProgress: true,
       // One store that is down must not keep the others' resources.
       continueOnError: true,
-      // Without targets the stack is destroyed whole, which also empties it of providers.
-      ...(kept === 0 ? {} : { target: mine.filter(isReal).map(({ urn }) => urn) }),
+      ...(only === undefined ? {} : { target: only.map(({ urn }) => urn) }),
     });
+  try {
+    await run().catch(async (error: unknown) => {
+      if (!(error instanceof PulumiError) || !error.lockedByUs) throw error;
+      // Our own run was killed, and left its lock behind.
+      await runPulumi(["cancel", "--stack", id, "--yes"]);
+      await run();
+    });
+    return [];
   } catch (error) {
-    problems.push(watch.failure((error as Error).message).cause);
-  } finally {
-    Reflect.deleteProperty(process.env, rollbackVariable);
+    return [watch.failure((error as Error).message).cause];
   }
-  const after = await resourcesOf(id);
-  const left = after.filter((resource) => isReal(resource) && made.has(resource.urn));
-  return { removed: real - left.length, left: left.map(described), problems, kept };
+}
+
+/** The first of them, and how many more. */
+export function listed(left: readonly string[]): string {
+  return left.length <= 10 ? left.join(", ") : `${left.slice(0, 9).join(", ")} and ${left.length - 9} more`;
 }
 
 /** `MinIO: S3Bucket acme` */

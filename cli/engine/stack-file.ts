@@ -39,7 +39,8 @@ function readFile(id: string): string | undefined {
 function edited(id: string, before: string | undefined, { networks, octet }: TenantRequest): Document {
   const document = parseDocument(before ?? "");
   const broken = document.errors[0];
-  if (broken !== undefined) throw new Problem(`stacks/Pulumi.${id}.yaml is no YAML: ${broken.message}. Nothing was touched.`);
+  if (broken !== undefined)
+    throw new Problem(`stacks/Pulumi.${id}.yaml is no YAML: ${broken.message}. Nothing was touched.`);
   if (document.get("config") === null) document.delete("config");
   if (document.getIn(["config", key("id")]) !== id) document.setIn(["config", key("id")], id);
   if (networks.length > 0) document.setIn(["config", key("network")], document.createNode([...networks]));
@@ -52,7 +53,9 @@ function edited(id: string, before: string | undefined, { networks, octet }: Ten
 function configOf(document: Document): Record<string, string> {
   const { config = {} } = document.toJS() as { config?: Record<string, unknown> };
   const plain = Object.entries(config).filter(([, value]) => typeof value !== "object" || Array.isArray(value));
-  return Object.fromEntries(plain.map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]));
+  return Object.fromEntries(
+    plain.map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]),
+  );
 }
 
 /**
@@ -72,7 +75,9 @@ export async function planStackFile(id: string, request: TenantRequest): Promise
     const problems = message.split("\n").filter((line) => line.startsWith("  - "));
     const example = "npm run tenant -- provision acme --network 10.12.0.0/16";
     const said = problems.length === 0 ? message : problems.join("\n");
-    throw new Problem(`The tenant cannot be provisioned, and nothing was touched:\n${said}\nFor example: ${example}`, { cause });
+    throw new Problem(`The tenant cannot be provisioned, and nothing was touched:\n${said}\nFor example: ${example}`, {
+      cause,
+    });
   }
   const networks = request.networks.map((one) => ` --network ${one}`).join("");
   const octet = request.octet === undefined ? "" : ` --octet ${request.octet}`;

@@ -80,6 +80,6 @@ export function stepOfMessage(message: string): PlanStep | undefined {
 /** `S3Bucket tenant-acme-bucket`: the resource's kind and name, for people. */
 export function resourceName(urn: string): string {
   const [, , types = "", name = ""] = urn.split("::");
-  const kind = types.split("$").at(-1)?.split(":").at(-1) ?? "";
-  return `${kind} ${name}`;
+  const kind = types.split("$").at(-1)?.split(":") ?? [];
+  return kind[1] === "providers" ? `plugin ${kind[2]}` : `${kind.at(-1)} ${name}`;
 }

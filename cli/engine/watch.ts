@@ -1,5 +1,6 @@
 // What the engine reports while it runs: for the person who waits, and for the message when it fails.
 import type { EngineEvent, StepEventMetadata } from "@pulumi/pulumi/automation/index.js";
+import type { Begun } from "./orphans.ts";
 import { planStep, stepOfMessage, stepOfUrn, type PlanStep } from "./steps.ts";
 
 /** Why a run failed. */
@@ -16,13 +17,14 @@ const unchanging = ["same", "read", "refresh"];
 
 /** Listens to one run. */
 export class Watch {
-  /** URNs that this run made, or began to make. */
-  readonly created = new Set<string>();
+  /** What this run made, or began to make, by URN. */
+  readonly created = new Map<string, Begun>();
   /** How many resources this run changed. */
   changes = 0;
   readonly #errors: { readonly urn: string | undefined; readonly message: string }[] = [];
   readonly #failed: string[] = [];
   readonly #running = new Map<string, PlanStep>();
+  #latest: PlanStep | undefined;
   readonly #show: (steps: readonly PlanStep[], done: number) => void;
 
   /** @param show gets the steps that are at work now, in the plan's order, whenever they change */
@@ -43,13 +45,14 @@ export class Watch {
     }
   };
 
-  #began({ op, type, urn }: StepEventMetadata): void {
+  #began({ op, type, urn, new: wanted }: StepEventMetadata): void {
     if (unchanging.includes(op)) return;
-    if (op.startsWith("create")) this.created.add(urn);
+    if (op.startsWith("create")) this.created.set(urn, { type, inputs: wanted?.inputs ?? {} });
     const step = stepOfUrn(urn);
-    // The instances of the plugins are made at once, long before their steps.
-    if (step === undefined || type.startsWith("pulumi:providers:")) return;
+    // Components and the instances of the plugins are made at once, long before their steps.
+    if (step === undefined || /^(pulumi:providers|tenant-storage):/.test(type)) return;
     this.#running.set(urn, step);
+    this.#latest = step;
     this.#report();
   }
 
@@ -57,6 +60,17 @@ export class Watch {
     if (unchanging.includes(op)) return;
     if (well) this.changes += 1;
     if (this.#running.delete(urn)) this.#report();
+  }
+
+  /**
+   * What this run began to make and `recorded` (URNs in the state) does not hold. Of the official plugins' resources only
+   * those that never ended: what such a plugin reports as failed was not made, and may be somebody else's.
+   */
+  unrecorded(recorded: ReadonlySet<string>): Begun[] {
+    const missing = [...this.created].filter(([urn]) => !recorded.has(urn));
+    return missing
+      .filter(([urn]) => urn.includes("dynamic/tenant:") || this.#running.has(urn))
+      .map(([, begun]) => begun);
   }
 
   #report(): void {
@@ -71,8 +85,8 @@ export class Watch {
   failure(fallback: string): Failure {
     const told = this.#errors
       .map(({ urn, message }) => ({ urn, cause: causeIn(message) }))
-      // "update failed" repeats that something did.
-      .filter(({ cause }) => !/^(update|destroy|refresh|preview) failed$/.test(cause) && cause !== "");
+      // "update failed" repeats that something did; "update canceled" that we were interrupted.
+      .filter(({ cause }) => !/^(update|destroy|refresh|preview) (failed|canceled)$/.test(cause) && cause !== "");
     const failures = told.map(({ urn, cause }): Failure => {
       const named = urn === undefined ? undefined : stepOfUrn(urn);
       const step = named === undefined || named.number === 0 ? (stepOfMessage(cause) ?? named) : named;
@@ -82,7 +96,8 @@ export class Watch {
     const first = failures[0];
     if (first === undefined) {
       const urn = this.#failed[0];
-      return { urn, step: urn === undefined ? stepOfMessage(fallback) : stepOfUrn(urn), cause: causeIn(fallback) };
+      const step = (urn === undefined ? stepOfMessage(fallback) : stepOfUrn(urn)) ?? this.#latest;
+      return { urn, step, cause: causeIn(fallback) };
     }
     // What else failed belongs to the picture: often it is one cause.
     const others = failures.slice(1).map(({ cause }) => cause);
@@ -93,17 +108,22 @@ export class Watch {
 
 const order = ({ step }: Failure): number => step?.number ?? 10;
 
-/** The message without colours, stack trace, the command that was run and what only repeats it. */
+/** The message without colours, stack trace, the command that was run and what only repeats what is known. */
 function causeIn(message: string): string {
   const plain = message
     .replace(/<\{%.*?%\}>/g, "")
     .replace(/\u001b\[[0-9;]*m/g, "")
+    // The verification's report: the failed checks follow it, a line each.
+    .replace(/^\{\n[^]*?^\}$/m, "")
     .split("\n")
     .map((line) => line.trim())
     .filter((line) => line !== "" && !/^at .+[:)]\d*\)?$/.test(line));
   return plain
-    .join(" ")
+    .join("\n")
+    .replace(/([^\s:;,.])\n/g, "$1; ")
+    .replaceAll("\n", " ")
     .replace(/^error: /, "")
     .replace(/^exit status \d+: running ".*?": ?/, "")
+    .replace(/^could not create the reservation of tenant \w+: /, "")
     .trim();
 }

@@ -1,7 +1,9 @@
 // A tenant's stack: opened, made, read and removed through the Automation API, with the real program of the checkout.
-import type { LocalWorkspace, Stack } from "@pulumi/pulumi/automation/index.js";
+import type { Stack } from "@pulumi/pulumi/automation/index.js";
+import type { PulumiCommand } from "@pulumi/pulumi/automation/cmd.js";
 import { root } from "../../toolchain/paths.ts";
 import { PulumiError, pulumiCommand, runPulumi } from "./command.ts";
+import type { Begun } from "./orphans.ts";
 
 /** A stack that is there. */
 export interface OpenStack {
@@ -10,25 +12,25 @@ export interface OpenStack {
   readonly isNew: boolean;
 }
 
-let shared: Promise<{ stacks: typeof Stack; workspace: LocalWorkspace }> | undefined;
+let command: Promise<PulumiCommand> | undefined;
 
-/** One for the process: the version check is made once. */
-async function workspace(): Promise<{ stacks: typeof Stack; workspace: LocalWorkspace }> {
-  shared ??= (async () => {
-    const [{ LocalWorkspace, Stack }, command] = await Promise.all([
-      import("@pulumi/pulumi/automation/index.js"),
-      pulumiCommand(),
-    ]);
-    return { stacks: Stack, workspace: await LocalWorkspace.create({ workDir: root, pulumiCommand: command }) };
-  })();
-  return shared;
+/** Selects or makes a stack, in a workspace of its own: its variables reach no other stack of this process. */
+async function open(name: string, how: "select" | "create"): Promise<Stack> {
+  command ??= pulumiCommand(); // Once for the process: it asks pulumi for its version.
+  const [{ LocalWorkspace, Stack: stacks }, pulumiCommandOfAll] = await Promise.all([
+    import("@pulumi/pulumi/automation/index.js"),
+    command,
+  ]);
+  const workspace = await LocalWorkspace.create({ workDir: root, pulumiCommand: pulumiCommandOfAll });
+  const stack = await stacks[how](name, workspace);
+  // After each run the Automation API asks for outputs and history, which nobody reads here: three runs of pulumi less.
+  return Object.assign(stack, { outputs: async () => ({}), info: async () => undefined });
 }
 
 /** The stack of that name; undefined when there is none. */
 export async function findStack(name: string): Promise<Stack | undefined> {
-  const { stacks, workspace: all } = await workspace();
   try {
-    return withoutExtras(await stacks.select(name, all));
+    return await open(name, "select");
   } catch (error) {
     if (error instanceof PulumiError && error.notFound) return undefined;
     throw error;
@@ -38,32 +40,45 @@ export async function findStack(name: string): Promise<Stack | undefined> {
 /** The stack of that name, made if there is none. */
 export async function openStack(name: string): Promise<OpenStack> {
   const found = await findStack(name);
-  if (found !== undefined) return { stack: found, isNew: false };
-  const { stacks, workspace: all } = await workspace();
-  return { stack: withoutExtras(await stacks.create(name, all)), isNew: true };
-}
-
-/** After each run the Automation API asks for outputs and history, which nobody reads here: three runs of pulumi less. */
-function withoutExtras(stack: Stack): Stack {
-  return Object.assign(stack, { outputs: async () => ({}), info: async () => undefined });
+  return found === undefined ? { stack: await open(name, "create"), isNew: true } : { stack: found, isNew: false };
 }
 
 /** Removes an empty stack. Its file stays. */
 export async function removeStack(name: string): Promise<void> {
-  const { workspace: all } = await workspace();
-  await all.removeStack(name, { preserveConfig: true });
+  await runPulumi(["stack", "rm", name, "--yes", "--preserve-config"]);
 }
 
 /** A resource in a stack's state. */
 export interface StateResource {
   readonly urn: string;
   readonly type: string;
-  readonly id?: string;
 }
 
-/** What a stack's state holds, apart from the stack itself. Secrets stay encrypted. */
-export async function resourcesOf(name: string): Promise<StateResource[]> {
-  const { stdout } = await runPulumi(["stack", "export", "--stack", name]);
-  const { deployment } = JSON.parse(stdout) as { deployment?: { resources?: StateResource[] } };
-  return (deployment?.resources ?? []).filter(({ type }) => type !== "pulumi:pulumi:Stack");
+/** What a stack's state holds. Secrets stay encrypted. */
+export interface StackState {
+  /** All but the stack itself. */
+  readonly resources: readonly StateResource[];
+  /** Resources whose creation a killed run had begun. */
+  readonly pending: readonly Begun[];
 }
+
+interface Exported {
+  readonly deployment?: {
+    readonly resources?: StateResource[];
+    readonly pending_operations?: { readonly type: string; readonly resource: StateResource & Begun }[];
+  };
+}
+
+/** The state of a stack. */
+export async function stateOf(name: string): Promise<StackState> {
+  const { stdout } = await runPulumi(["stack", "export", "--stack", name]);
+  const { deployment } = JSON.parse(stdout) as Exported;
+  const creating = (deployment?.pending_operations ?? []).filter(({ type }) => type === "creating");
+  return {
+    resources: (deployment?.resources ?? []).filter(({ type }) => type !== "pulumi:pulumi:Stack"),
+    pending: creating.map(({ resource: { type, inputs } }) => ({ type, inputs })),
+  };
+}
+
+/** Components and provider instances exist in the state only. */
+export const isReal = ({ type }: StateResource): boolean => !/^(pulumi|tenant-storage):/.test(type);

@@ -10,8 +10,8 @@ interface Context extends Subject {
   readonly tenant: Client;
   readonly admin: Client;
   readonly anonymous: Client;
-  /** An object that the other tenant really has; undefined when it has none. */
-  readonly otherObject: Promise<string | undefined>;
+  /** An object that the other tenant really has; undefined when it has none, null when it has no bucket. */
+  readonly otherObject: Promise<string | undefined | null>;
 }
 
 /** Puts an object as the tenant, hands it to `use`, and removes it with every trace. */
@@ -51,9 +51,16 @@ export const minio: StoreDefinition<Context> = {
     const { minio_access_key: user, minio_secret_key: password } = credentials;
     const tenant = await minioClient(subject.servers, { user, password });
     const agent = await agentFor(subject.servers.minio.endpoint);
+    // As the constructor's option of this name.
     for (const client of [tenant, admin, anonymous]) Object.assign(client, { transportAgent: agent });
     try {
-      const otherObject = list(admin, subject.other.bucket, "").then((names) => names[0]);
+      const otherObject = list(admin, subject.other.bucket, "").then(
+        (names) => names[0],
+        (error: unknown) => {
+          if (dialect.code(error) === "NoSuchBucket") return null;
+          throw error;
+        },
+      );
       otherObject.catch(() => undefined); // Whoever awaits it reports it.
       return await work({ ...subject, tenant, admin, anonymous, otherObject });
     } finally {
@@ -64,10 +71,7 @@ export const minio: StoreDefinition<Context> = {
   async missingOther({ admin, other, otherObject }) {
     const [user, object] = await Promise.all([
       minioAdminGet(admin, "user-info", { accessKey: other.minioUser }),
-      otherObject.catch((error: unknown) => {
-        if (dialect.code(error) === "NoSuchBucket") return null;
-        throw error;
-      }),
+      otherObject,
     ]);
     if (object === null) return `there is no bucket ${other.bucket}`;
     if (object === undefined) return `bucket ${other.bucket} holds no object`;
@@ -101,7 +105,7 @@ export const minio: StoreDefinition<Context> = {
         const bucket = c.other.bucket;
         const written = `${folder}${trace}/probe`;
         // Without an object to read, reading is no attempt: missingOther says so.
-        const object = (await c.otherObject.catch(() => undefined)) ?? written;
+        const object = (await c.otherObject) ?? written;
         return refused(dialect, [
           { what: "list", run: () => list(c.tenant, bucket, "") },
           { what: "read", run: () => c.tenant.getObject(bucket, object).then((stream) => stream.destroy()) },

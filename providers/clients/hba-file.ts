@@ -1,4 +1,5 @@
 // Reads and replaces pg_hba.conf through the server itself, so that it works for a server on another machine too.
+import { setTimeout } from "node:timers/promises";
 import type { Client } from "pg";
 
 /** One writer at a time, across stacks and machines; released by the server when the session ends. */
@@ -27,8 +28,28 @@ async function replaceHba(client: Client, text: string): Promise<void> {
 }
 
 /**
- * Edits pg_hba.conf under a lock, checks that the server can read every line of it, and reloads. An edit that does not parse
- * is undone.
+ * Puts the file in force and waits until it is: pg_reload_conf() only asks for it. The server tells its sessions, this one
+ * among them, before it accepts another connection.
+ */
+async function reload(client: Client): Promise<void> {
+  const loadTime = async () => {
+    const { rows } = await client.query<{ at: string }>("SELECT pg_conf_load_time()::text AS at");
+    return rows[0]?.at;
+  };
+  const before = await loadTime();
+  await client.query("SELECT pg_reload_conf()");
+  const deadline = Date.now() + 10_000;
+  while ((await loadTime()) === before) {
+    if (Date.now() > deadline) {
+      throw new Error(`the server did not reload its configuration within 10 s; its log says why. Then run it again`);
+    }
+    await setTimeout(2);
+  }
+}
+
+/**
+ * Edits pg_hba.conf under a lock, checks that the server can read every line of it, and puts it in force. An edit that does
+ * not parse is undone.
  * @throws Error naming the lines the server refuses.
  */
 export async function editHba(client: Client, edit: (text: string) => string): Promise<void> {
@@ -36,27 +57,23 @@ export async function editHba(client: Client, edit: (text: string) => string): P
   try {
     const before = await readHba(client);
     const after = edit(before);
-    if (after === before) {
-      // A run that was interrupted between writing and reloading left lines that are not in force yet.
-      await client.query("SELECT pg_reload_conf()");
-      return;
-    }
     const errors = async (): Promise<string[]> => {
       const { rows } = await client.query<{ line: number; error: string }>(
         "SELECT line_number AS line, error FROM pg_hba_file_rules WHERE error IS NOT NULL",
       );
       return rows.map(({ line, error }) => `line ${line}: ${error}`);
     };
-    await replaceHba(client, after);
+    if (after !== before) await replaceHba(client, after);
     const found = await errors();
     if (found.length > 0) {
-      await replaceHba(client, before);
+      if (after !== before) await replaceHba(client, before);
       throw new Error(
         `the server cannot read its pg_hba.conf (${found.join("; ")}); the file is as it was before. ` +
           `See them: psql -c "SELECT * FROM pg_hba_file_rules WHERE error IS NOT NULL"`,
       );
     }
-    await client.query("SELECT pg_reload_conf()");
+    // Also without a change: a run that was interrupted in between has left lines that are not in force yet.
+    await reload(client);
   } finally {
     await client.query("SELECT pg_advisory_unlock_all()");
   }

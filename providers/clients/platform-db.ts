@@ -121,7 +121,11 @@ const guarantees: readonly string[] = [
 
 const createWriter = `DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${writerRole}') THEN
-    CREATE ROLE ${writerRole} NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT;
+    BEGIN
+      CREATE ROLE ${writerRole} NOLOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT;
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN
+      NULL; -- Made meanwhile, from another database: the lock is this database's, the role the server's.
+    END;
   END IF;
   -- A superuser may take any role; on a managed service the administrator is none. Since 16 membership alone is not enough.
   IF NOT pg_has_role(current_user, '${writerRole}',

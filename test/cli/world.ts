@@ -1,13 +1,22 @@
 // A world of its own for the tests of the tenant command: stores that may be stopped and broken, a copy of the program, a
 // platform. What runs is what an operator types.
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { delimiter, dirname, join } from "node:path";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
 import { parse } from "yaml";
 import { tenantNames } from "../../components/names.ts";
 import { environment } from "../../local/environment.ts";
 import { resetStores, startStores, stopStores } from "../../local/lifecycle.ts";
-import { portsAt, type StoreName } from "../../local/settings.ts";
+import { portsAt, storeNames, type StoreName } from "../../local/settings.ts";
 import { events } from "../../providers/clients/audit.ts";
 import { readHba } from "../../providers/clients/hba-file.ts";
 import { minioClient } from "../../providers/clients/minio.ts";
@@ -93,9 +102,30 @@ export function startTenant(args: readonly string[], env: NodeJS.ProcessEnv = {}
   return start(process.execPath, ["cli/tenant.ts", ...args], { ...unset, ...env });
 }
 
+/** Sends a signal to that child of a process: SIGKILL, as the kernel does when memory runs out; SIGSTOP and SIGCONT. */
+export function signalChild(parent: number, name: string, signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
+  const children = readFileSync(`/proc/${parent}/task/${parent}/children`, "utf8").trim().split(" ").map(Number);
+  const pid = children.find((child) => readFileSync(`/proc/${child}/comm`, "utf8").trim() === name);
+  if (pid === undefined) throw new Error(`process ${parent} runs no ${name}`);
+  process.kill(pid, signal);
+}
+
 /** `npm run tenant -- ARGS` */
 export async function tenant(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
   return startTenant(args, env).ended;
+}
+
+/** What `npm run demo` does once the toolchain is there. */
+export async function demo(): Promise<Ran> {
+  const code = "const { provisionDemo } = await import('./cli/engine/demo.ts'); await provisionDemo();";
+  return start(process.execPath, ["--input-type=module", "--eval", code]).ended;
+}
+
+/** Takes the stores' data away behind Pulumi's back, and starts empty ones. */
+export async function loseData(): Promise<void> {
+  await stopStores(stores);
+  for (const name of storeNames) rmSync(storeFolder(name), { recursive: true, force: true });
+  await startAll();
 }
 
 /** `pulumi ARGS` */
@@ -108,6 +138,12 @@ export const startAll = async (): Promise<void> => void (await startStores(store
 export const storeFolder = (name: StoreName): string => join(stores.dir, name);
 export const secretsFolder = (id: string): string => join(secrets, id);
 export const temporaryFolder = join(folder, "temporary");
+
+/** Changes the text of a stack's file. */
+export function editStackFile(id: string, edit: (text: string) => string): void {
+  const file = join(checkout, "stacks", `Pulumi.${id}.yaml`);
+  writeFileSync(file, edit(readFileSync(file, "utf8")));
+}
 
 /** Runs a statement as the administrator. */
 export async function sql(text: string, database = "postgres"): Promise<void> {
@@ -175,14 +211,27 @@ export async function eventsOf(id: string) {
   return withPlatform(async (client) => (await events(client, id)).reverse());
 }
 
-/** PATH and variables with a toolchain that lacks these programs and plugins. */
-export function toolchainWithout(name: string, put: (bin: string, plugins: string) => void): NodeJS.ProcessEnv {
-  const copy = join(temporaryFolder, name);
+/** Variables with a toolchain in which this program fails, or this plugin is missing. */
+export function brokenToolchain(broken: { readonly program?: string; readonly plugin?: string }): NodeJS.ProcessEnv {
+  const copy = join(temporaryFolder, "toolchain");
   rmSync(copy, { recursive: true, force: true });
   const [bin, plugins] = [join(copy, "bin"), join(copy, "pulumi", "plugins")];
   mkdirSync(bin, { recursive: true });
   mkdirSync(plugins, { recursive: true });
-  put(bin, plugins);
-  const others = (process.env["PATH"] ?? "").split(delimiter).filter((path) => path !== join(toolchainDir, "bin"));
-  return { TENANT_TOOLCHAIN_DIR: copy, PATH: [dirname(process.execPath), ...others].join(delimiter) };
+  const link = (from: string, to: string, left?: string) => {
+    const names = readdirSync(from).filter((name) => left === undefined || !name.startsWith(left));
+    for (const name of names) symlinkSync(join(from, name), join(to, name));
+  };
+  link(join(toolchainDir, "bin"), bin, broken.program);
+  const installed = join(toolchainDir, "pulumi", "plugins");
+  for (const name of readdirSync(installed)) {
+    // The engine does not follow a link in place of a plugin's folder.
+    if (!statSync(join(installed, name)).isDirectory() || name.startsWith(`resource-${broken.plugin}-`)) continue;
+    mkdirSync(join(plugins, name));
+    link(join(installed, name), join(plugins, name));
+  }
+  if (broken.program !== undefined) {
+    writeFileSync(join(bin, broken.program), "#!/bin/sh\necho out of memory >&2\nexit 1\n", { mode: 0o755 });
+  }
+  return { TENANT_TOOLCHAIN_DIR: copy, PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION: "true" };
 }

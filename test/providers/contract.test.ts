@@ -13,6 +13,7 @@ import { qdrantClient, tokenStateCollection } from "../../providers/clients/qdra
 import { withRedis } from "../../providers/clients/redis.ts";
 import { secretFiles } from "../../providers/clients/secrets-dir.ts";
 import { servers } from "../../providers/clients/servers.ts";
+import { platformUp } from "../support/platform.ts";
 
 /** A provider as the engine calls it. */
 interface Provider {
@@ -184,6 +185,7 @@ async function load(file: string): Promise<Provider> {
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "contract-"));
   process.env["TENANT_SECRETS_DIR"] = folder;
+  await platformUp();
   // What the resources under test stand on.
   const ageKey = (await (await load("age-key")).create({ tenant })).outs as { recipient: string };
   recipient = ageKey.recipient;

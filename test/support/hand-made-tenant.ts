@@ -51,7 +51,7 @@ async function makeDatabase(names: TenantNames, secret: string): Promise<void> {
   await hbaEntry.create({ database, role, networks: ["127.0.0.1/32", "::1/128"] });
 }
 
-/** Makes the tenant. The platform must be prepared (prepare-platform.ts). Removes an earlier one first. */
+/** Makes the tenant. The platform must be prepared (platform.ts). Removes an earlier one first. */
 export async function makeTenant(id: string): Promise<TenantNames> {
   await removeTenant(id);
   const names = tenantNames(id);

@@ -17,7 +17,7 @@ import { secretFiles } from "../../providers/clients/secrets-dir.ts";
 import { servers, type Servers } from "../../providers/clients/servers.ts";
 import { breakers, target } from "../support/breakers.ts";
 import { makeTenant, removeTenant } from "../support/hand-made-tenant.ts";
-import { preparePlatform } from "../support/prepare-platform.ts";
+import { platformUp } from "../support/platform.ts";
 
 // Not the canary itself: another test file may deploy it at the same time.
 const [id, other] = ["verifyme", "verifyother"];
@@ -29,7 +29,7 @@ const failed = (report: Report): string[] =>
 const found = (report: Report, name: string) => report.checks.find(({ store, test }) => `${store}/${test}` === name);
 
 beforeAll(async () => {
-  await preparePlatform();
+  await platformUp();
   await Promise.all([makeTenant(id), makeTenant(other)]);
 });
 

@@ -1,5 +1,5 @@
 // One binary, five Pulumi plugins: it acts by the name it is started under. Only for machines that reach package
-// registries but cannot download Pulumi's own plugins; see README.md for what each one covers.
+// registries but cannot download Pulumi's own plugins; ../README.md says what each one covers.
 package main
 
 import (

@@ -91,7 +91,8 @@ func programEnv(req *pulumirpc.RunRequest, options options) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	secretKeys, err := json.Marshal(req.GetConfigSecretKeys())
+	// Never null: without a secret the engine sends no list, and programs expect one.
+	secretKeys, err := json.Marshal(append([]string{}, req.GetConfigSecretKeys()...))
 	if err != nil {
 		return nil, err
 	}

@@ -26,7 +26,7 @@ func Serve(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	// A host must not outlive a killed engine: the program it runs would go on creating resources nobody records.
-	if err := rpcutil.Healthcheck(ctx, engine, time.Minute, stop); err != nil {
+	if err := rpcutil.Healthcheck(ctx, engine, 5*time.Second, stop); err != nil {
 		return fmt.Errorf("watch the engine at %s: %w", engine, err)
 	}
 

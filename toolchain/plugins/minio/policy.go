@@ -71,7 +71,7 @@ func (p *policy) Read(
 	response := infer.ReadResponse[policyArgs, policyState]{ID: req.ID, Inputs: req.Inputs, State: req.State}
 	response.Inputs.Name, response.State.Name = req.ID, req.ID
 	// The server writes a document its own way. Only a document that differs from the one it wrote before is a change.
-	if document != req.State.Policy {
+	if before, err := inOrder(req.State.Policy); err != nil || document != before {
 		response.Inputs.Policy, response.State.Policy = document, document
 	}
 	return response, nil

@@ -31,11 +31,9 @@ type userState struct {
 
 func (*user) Annotate(a infer.Annotator) { a.SetToken("index/iamUser", "IamUser") }
 
-// WireDependencies keeps the status readable: by default, one secret input makes every output secret.
-func (*user) WireDependencies(f infer.FieldSelector, args *userArgs, state *userState) {
-	f.OutputField(&state.Secret).DependsOn(f.InputField(&args.Secret), f.InputField(&args.Name))
+// WireDependencies: a made-up secret is a secret, too.
+func (*user) WireDependencies(f infer.FieldSelector, _ *userArgs, state *userState) {
 	f.OutputField(&state.Secret).AlwaysSecret()
-	f.OutputField(&state.Status).DependsOn(f.InputField(&args.DisableUser))
 }
 
 func (u *user) Create(ctx context.Context, req infer.CreateRequest[userArgs]) (infer.CreateResponse[userState], error) {

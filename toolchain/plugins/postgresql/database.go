@@ -206,7 +206,7 @@ func (a databaseArgs) state() databaseState {
 func (a databaseArgs) createStatement() string {
 	statement := strings.Builder{}
 	fmt.Fprintf(&statement, "CREATE DATABASE %s OWNER %s TEMPLATE %s ENCODING %s", identifier(a.Name),
-		option(a.Owner, "CURRENT_USER", identifier), option(a.Template, "template0", identifier),
+		option(a.Owner, "DEFAULT", identifier), option(a.Template, "template0", identifier),
 		option(a.Encoding, literal("UTF8"), literal))
 	for _, part := range []struct {
 		keyword string

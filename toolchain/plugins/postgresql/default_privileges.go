@@ -186,7 +186,7 @@ func (a defaultPrivilegesArgs) id() string {
 func (a defaultPrivilegesArgs) state() defaultPrivilegesState {
 	return defaultPrivilegesState{
 		Role: a.Role, Database: a.Database, Owner: a.Owner, Schema: a.Schema, ObjectType: a.ObjectType,
-		Privileges: nilIfEmpty(a.Privileges), WithGrantOption: a.WithGrantOption,
+		Privileges: a.Privileges, WithGrantOption: a.WithGrantOption,
 	}
 }
 

@@ -187,7 +187,7 @@ func (a grantArgs) id() string {
 func (a grantArgs) state() grantState {
 	return grantState{
 		Role: a.Role, Database: a.Database, ObjectType: a.ObjectType, Schema: a.Schema, Objects: a.Objects,
-		Privileges: nilIfEmpty(a.Privileges), WithGrantOption: a.WithGrantOption,
+		Privileges: a.Privileges, WithGrantOption: a.WithGrantOption,
 	}
 }
 

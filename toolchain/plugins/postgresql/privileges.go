@@ -131,13 +131,6 @@ func grantOption(with *bool) string {
 	return ""
 }
 
-func nilIfEmpty(list []string) []string {
-	if len(list) == 0 {
-		return nil
-	}
-	return list
-}
-
 // anyUnknown reports whether a preview does not know one of the properties yet.
 func anyUnknown(inputs property.Map, names ...string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return inputs.Get(name).HasComputed() })

@@ -74,13 +74,6 @@ func (args *roleArgs) Annotate(a infer.Annotator) {
 	a.SetDefault(&args.ValidUntil, forever)
 }
 
-// WireDependencies keeps the settings readable: by default, one secret input makes every output secret.
-func (*role) WireDependencies(f infer.FieldSelector, args *roleArgs, state *roleState) {
-	f.OutputField(&state.Password).DependsOn(f.InputField(&args.Password))
-	f.OutputField(&state.Password).AlwaysSecret()
-	f.OutputField(&state.PasswordWo).AlwaysSecret()
-}
-
 func (*role) Check(ctx context.Context, req infer.CheckRequest) (infer.CheckResponse[roleArgs], error) {
 	args, failures, err := infer.DefaultCheck[roleArgs](ctx, req.NewInputs)
 	fail := func(property, reason string) {

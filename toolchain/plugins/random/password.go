@@ -51,9 +51,8 @@ type passwordState struct {
 
 func (*password) Annotate(a infer.Annotator) { a.SetToken("index/randomPassword", "RandomPassword") }
 
-// WireDependencies: the two secrets are secret always, the settings never because of them.
-func (*password) WireDependencies(f infer.FieldSelector, args *passwordArgs, state *passwordState) {
-	f.OutputField(&state.Result).DependsOn(f.InputField(&args.Length))
+// WireDependencies: what is made up here is secret.
+func (*password) WireDependencies(f infer.FieldSelector, _ *passwordArgs, state *passwordState) {
 	f.OutputField(&state.Result).AlwaysSecret()
 	f.OutputField(&state.BcryptHash).AlwaysSecret()
 }

@@ -1,0 +1,271 @@
+// The tenant command from the first provision to the last trace, and what it says to people who err.
+import { execFileSync } from "node:child_process";
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { tenantNames } from "../../components/names.ts";
+import { minioClient } from "../../providers/clients/minio.ts";
+import { openSession } from "../../providers/clients/postgresql.ts";
+import { withRedis } from "../../providers/clients/redis.ts";
+import { servers } from "../../providers/clients/servers.ts";
+import type { Report } from "../../cli/verify/report.ts";
+import {
+  editStackFile,
+  eventsOf,
+  everything,
+  pulumi,
+  remains,
+  secretsFolder,
+  signalChild,
+  sql,
+  stackFile,
+  stacks,
+  startTenant,
+  tenant,
+} from "./world.ts";
+import { isFile, until } from "./faults.ts";
+
+const commands = ["provision", "deprovision", "verify", "credentials", "list"] as const;
+
+/** @param bystander a provisioned tenant with network 10.90.0.0/16 */
+export function everydayTests(bystander: string): void {
+  describe("help", () => {
+    it.each(commands)("%s explains itself with an example", async (command) => {
+      const { code, stdout } = await tenant([command, "--help"]);
+      expect(code).toBe(0);
+      expect(stdout).toMatch(new RegExp(`Example: .*tenant -- ${command}`));
+      expect(stdout).toContain("--json");
+    });
+
+    it("a mistyped command gets a suggestion", async () => {
+      const { code, stderr } = await tenant(["provison", "acme"]);
+      expect(code).not.toBe(0);
+      expect(stderr).toContain("Did you mean provision?");
+    });
+  });
+
+  describe("mistakes", () => {
+    it("all problems of a request are named at once, and nothing is touched", async () => {
+      const before = await everything();
+      const arguments_ = ["provision", "Bad_Id", "--network", "10.12.0.1/16", "--network", "nowhere", "--octet", "300"];
+      const { code, stdout, stderr } = await tenant(arguments_);
+      expect(code).toBe(1);
+      expect(stdout).toBe("");
+      for (const part of [
+        '"Bad_Id" is not a tenant id',
+        "write 10.12.0.0/16",
+        '"nowhere" is not a CIDR',
+        "given: 300",
+      ]) {
+        expect(stderr).toContain(part);
+      }
+      expect(stderr).toContain("nothing was touched");
+      expect(await everything()).toEqual(before);
+      expect(await stacks()).not.toContain("Bad_Id");
+    });
+
+    it("a network of another tenant is refused before anything is touched", async () => {
+      const { code, stderr } = await tenant(["provision", "overlapping", "--network", "10.90.128.0/17"]);
+      expect(code).toBe(1);
+      expect(stderr).toContain(`overlaps 10.90.0.0/16 of stacks/Pulumi.${bystander}.yaml`);
+      expect(await remains("overlapping")).toEqual([]);
+      expect(await eventsOf("overlapping")).toEqual([]);
+    });
+
+    it("… also when its stack file is elsewhere", async () => {
+      editStackFile(bystander, (text) => text.replace("10.90.0.0/16", "10.89.0.0/16"));
+      const { code, stderr } = await tenant(["provision", "overlapping", "--network", "10.90.128.0/17"]);
+      editStackFile(bystander, (text) => text.replace("10.89.0.0/16", "10.90.0.0/16"));
+      expect(code).toBe(1);
+      expect(stderr).toContain(`10.90.128.0/17 overlaps 10.90.0.0/16 of tenant ${bystander}`);
+      expect(stderr).toContain("Nothing had been made.");
+      expect(await remains("overlapping")).toEqual([]);
+    });
+
+    it.each(["verify", "credentials", "deprovision"])(
+      "%s of an unknown tenant names the ones alike",
+      async (command) => {
+        const { code, stdout, stderr } = await tenant([command, `${bystander}x`]);
+        expect(code).toBe(1);
+        expect(stdout).toBe("");
+        expect(stderr).toBe(
+          `tenant: There is no tenant ${bystander}x. Did you mean ${bystander}? All tenants: npm run tenant -- list\n`,
+        );
+      },
+    );
+
+    it("half of a deployment's variables is not mixed with the local stores", async () => {
+      const { code, stderr } = await tenant(["list"], {
+        PGHOST: "db.example",
+        PGUSER: undefined,
+        PGPASSWORD: undefined,
+      });
+      expect(code).toBe(1);
+      expect(stderr).toContain("PGPASSWORD is not set");
+      expect(stderr).not.toMatch(/\n\s+at /);
+      const debug = await tenant(["list", "--debug"], { PGHOST: "db.example", PGUSER: undefined });
+      expect(debug.stderr).toMatch(/\n\s+at /);
+    });
+  });
+
+  describe("a tenant's life", () => {
+    const id = "everyday";
+    const names = tenantNames(id);
+
+    it("is provisioned and verified", async () => {
+      await pulumi(["stack", "select", "platform"]);
+      const { code, stdout, stderr } = await tenant(["provision", id, "--octet", "80", "--json"]);
+      expect(code, stderr).toBe(0);
+      expect(JSON.parse(stdout)).toMatchObject({
+        tenant_id: id,
+        outcome: "provisioned",
+        verification: { tenant_id: id, overall_pass: true },
+      });
+      expect(stderr).toMatch(/1 age key\n[^]*4 MinIO\n[^]*8 verification\n[^]*9 registry\n/);
+      // pulumi puts quotes around numbers when it writes the file.
+      expect(stackFile(id)?.config).toEqual({ "tenant-storage:id": id, "tenant-storage:octet": "80" });
+      expect((await eventsOf(id)).map(({ event_type }) => event_type)).toEqual(["TENANT_PROVISIONED"]);
+      // Which stack the operator works on is the operator's choice.
+      expect((await pulumi(["stack", "--show-name"])).stdout.trim()).toBe("platform");
+    });
+
+    it("a second time changes nothing and says so", async () => {
+      const before = await everything();
+      const { code, stdout } = await tenant(["provision", id]);
+      expect(code).toBe(0);
+      expect(stdout).toContain(`Tenant ${id} was up to date: nothing changed.`);
+      expect(await everything()).toEqual(before);
+    });
+
+    it("keeps the file's other settings and comments", async () => {
+      const more = "  # for the nightly job\n  tenant-storage:postgresqlConnectionLimit: 15\n";
+      editStackFile(id, (text) => text.replace("config:\n", `config:\n${more}`));
+      const { code, stdout, stderr } = await tenant(["provision", id, "--octet", "80", "--json"]);
+      expect(code, stderr).toBe(0);
+      expect(JSON.parse(stdout)).toMatchObject({ outcome: "updated" });
+      expect(stackFile(id)?.config["tenant-storage:postgresqlConnectionLimit"]).toBe(15);
+      editStackFile(id, (text) => {
+        expect(text).toContain("# for the nightly job");
+        return text;
+      });
+    });
+
+    it("is listed", async () => {
+      const { code, stdout } = await tenant(["list", "--json"]);
+      expect(code).toBe(0);
+      const listed = JSON.parse(stdout) as unknown[];
+      expect(listed).toContainEqual(expect.objectContaining({ id, status: "active", networks: ["10.80.0.0/16"] }));
+      expect((await tenant(["list"])).stdout).toMatch(new RegExp(`│ ${id} +│ active +│ 10.80.0.0/16 +│ \\d{4}-`));
+    });
+
+    it("gives its application credentials that work, in three formats", async () => {
+      const asEnv = await tenant(["credentials", id]);
+      const asJson = await tenant(["credentials", id, "--format", "json"]);
+      const asYaml = await tenant(["credentials", id, "--format", "yaml"]);
+      expect([asEnv.code, asJson.code, asYaml.code]).toEqual([0, 0, 0]);
+      expect(parse(asYaml.stdout)).toEqual(JSON.parse(asJson.stdout));
+      // As a shell understands it.
+      const script = `${asEnv.stdout}\nexec env`;
+      const text = execFileSync("sh", ["-s"], { input: script, env: { PATH: process.env["PATH"] }, encoding: "utf8" });
+      const lines = text
+        .split("\n")
+        .map((line): [string, string] => [line.split("=")[0] ?? "", line.slice(line.indexOf("=") + 1)]);
+      const env: Record<string, string> = Object.fromEntries(lines);
+      expect(env).toMatchObject({ TENANT_ID: id, PGDATABASE: names.database, REDIS_KEY_PREFIX: names.keyPrefix });
+
+      const session = await openSession(
+        { host: env["PGHOST"] ?? "", port: Number(env["PGPORT"]), sslMode: env["PGSSLMODE"] ?? "" },
+        { user: env["PGUSER"] ?? "", password: env["PGPASSWORD"] ?? "", database: env["PGDATABASE"] ?? "" },
+      );
+      await session.query("CREATE TABLE own (id int)");
+      await session.end();
+      const { Redis } = await import("ioredis");
+      const redis = new Redis(env["REDIS_URL"] ?? "", { enableReadyCheck: false });
+      await redis.set(`${env["REDIS_KEY_PREFIX"]}cache:one`, "1");
+      redis.disconnect();
+      const client = await minioClient(servers(), {
+        user: env["MINIO_ACCESS_KEY"] ?? "",
+        password: env["MINIO_SECRET_KEY"] ?? "",
+      });
+      await client.putObject(env["MINIO_BUCKET"] ?? "", "raw/one.txt", "one");
+      const points = await fetch(`${env["QDRANT_URL"]}/collections/${env["QDRANT_COLLECTION"]}/points/count`, {
+        method: "POST",
+        headers: { "api-key": env["QDRANT_API_KEY"] ?? "", "content-type": "application/json" },
+        body: "{}",
+      });
+      expect(points.status).toBe(200);
+    });
+
+    it("is verified on demand: a table or the plan's JSON", async () => {
+      const table = await tenant(["verify", id]);
+      expect(table.code).toBe(0);
+      expect(table.stdout).toContain(`Tenant ${id} is isolated`);
+      const { code, stdout, stderr } = await tenant(["verify", id, "--json"]);
+      expect(code).toBe(0);
+      expect(stderr).toBe("");
+      const report = JSON.parse(stdout) as Report;
+      expect(report).toMatchObject({ tenant_id: id, overall_pass: true });
+      expect(report.checks).toContainEqual(
+        expect.objectContaining({ store: "minio", test: "cross_tenant_access", result: "DENIED" }),
+      );
+    });
+
+    it("a leak makes verify fail, and says which", async () => {
+      await sql(`GRANT pg_read_all_data TO ${names.role}`);
+      const { code, stdout, stderr } = await tenant(["verify", id, "--json"]);
+      await sql(`REVOKE pg_read_all_data FROM ${names.role}`);
+      expect(code).toBe(1);
+      expect(JSON.parse(stdout)).toMatchObject({ overall_pass: false });
+      expect(stderr).toMatch(/^postgresql role_confined: FAILED \(expected OK\)/);
+    });
+
+    it("another run on it is not disturbed", async () => {
+      const first = startTenant(["provision", "twice", "--network", "10.81.0.0/16"]);
+      await until(() => isFile(`${secretsFolder("twice")}/key.age`));
+      signalChild(first.pid, "pulumi", "SIGSTOP");
+      const second = await tenant(["provision", "twice"]);
+      signalChild(first.pid, "pulumi", "SIGCONT");
+      expect(second.code).toBe(1);
+      expect(second.stderr).toContain("tenant: Another run works on tenant twice (lock created by ");
+      expect((await first.ended).code).toBe(0);
+      expect((await tenant(["verify", "twice"])).code).toBe(0);
+    });
+
+    it("holding data, it is not removed without being told so", async () => {
+      const before = await everything();
+      for (const more of [[], ["--confirm", "everydya"]]) {
+        const { code, stdout, stderr } = await tenant(["deprovision", id, ...more]);
+        expect(code).toBe(1);
+        expect(stdout).toBe("");
+        expect(stderr).toContain("Nothing was deleted.");
+        expect(stderr).toContain(`--confirm ${id}`);
+        if (more.length === 0) expect(stderr).toContain("1 objects, 1 tables, 0 points, 1 keys would be deleted");
+      }
+      expect(await everything()).toEqual(before);
+    });
+
+    it("confirmed, it is gone from everywhere, also with its tenant connected", async () => {
+      const { stdout: json } = await tenant(["credentials", id, "--json"]);
+      const { postgresql } = JSON.parse(json) as { postgresql: { user: string; password: string; database: string } };
+      const session = await openSession(servers().postgresql, postgresql);
+      const { code, stdout, stderr } = await tenant(["deprovision", id, "--confirm", id]);
+      await session.end().catch(() => undefined);
+      expect(code, stderr).toBe(0);
+      expect(stderr).toContain(`Removing bucket ${names.bucket}, database ${names.database}`);
+      expect(stdout).toContain("Deleted: 1 objects, 1 tables, 0 points, 1 keys.");
+      expect(stdout).toContain("TENANT_DEPROVISIONED");
+      expect(await remains(id)).toEqual([]);
+      expect((await eventsOf(id)).at(-1)?.event_type).toBe("TENANT_DEPROVISIONED");
+      expect(await withRedis(servers(), (client) => client.keys(`${names.keyPrefix}*`))).toEqual([]);
+    });
+
+    it("--keep-config keeps the file", async () => {
+      const { code, stdout } = await tenant(["deprovision", "twice", "--keep-config", "--json"]);
+      expect(code).toBe(0);
+      expect(JSON.parse(stdout)).toMatchObject({ tenant_id: "twice", event: { event_type: "TENANT_DEPROVISIONED" } });
+      expect(await remains("twice")).toEqual(["stack file"]);
+      expect((await tenant(["provision", "twice"])).code).toBe(0);
+      expect((await tenant(["deprovision", "twice"])).code).toBe(0);
+      expect(await remains("twice")).toEqual([]);
+    });
+  });
+}

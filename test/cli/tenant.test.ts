@@ -1,0 +1,19 @@
+// The tenant command, as a person types it, on stores of its own: some are stopped and broken.
+import { afterAll, beforeAll, expect } from "vitest";
+import { demoTests } from "./demo.ts";
+import { everydayTests } from "./everyday.ts";
+import { rollbackTests } from "./rollback.ts";
+import { closeWorld, openWorld, tenant } from "./world.ts";
+
+const bystander = "bystander";
+
+beforeAll(async () => {
+  await openWorld();
+  const { code, stderr } = await tenant(["provision", bystander, "--network", "10.90.0.0/16"]);
+  expect(code, stderr).toBe(0);
+}, 300_000);
+afterAll(closeWorld, 120_000);
+
+everydayTests(bystander);
+rollbackTests(bystander);
+demoTests();
