@@ -45,7 +45,11 @@ const checkout = await makeCheckout(join(folder, "checkout"));
 const empty = join(folder, "empty");
 writeEmptyProgram(empty);
 
-const pulumi = (cwd: string, ...args: string[]): Command => ({ program: "pulumi", args: [...args, "--non-interactive"], cwd });
+const pulumi = (cwd: string, ...args: string[]): Command => ({
+  program: "pulumi",
+  args: [...args, "--non-interactive"],
+  cwd,
+});
 const runbook = (...args: string[]): Command => ({ program: join(root, "bench/runbook.sh"), args, cwd: folder });
 
 /** Runs `command(i)` for each run and returns the median in seconds. */
@@ -72,7 +76,9 @@ try {
   await seconds(pulumi(checkout, "up", "--stack", "platform", "--yes", "--skip-preview"));
   await freshStack(empty, "empty", "");
 
-  const floor = await timed("empty program, up", () => pulumi(empty, "up", "--stack", "empty", "--yes", "--skip-preview"));
+  const floor = await timed("empty program, up", () =>
+    pulumi(empty, "up", "--stack", "empty", "--yes", "--skip-preview"),
+  );
   const floorPreview = await timed("empty program, preview", () => pulumi(empty, "preview", "--stack", "empty"));
 
   const book = (index: number): string => `book${index}`;
@@ -94,7 +100,13 @@ try {
   for (let index = 0; index < runs; index += 1) await seconds(pulumi(checkout, "stack", "rm", tenant(index), "--yes"));
 
   const rows = [
-    { what: "new tenant with verification", seconds: up, beside: "runbook provision + verify", base: bookProvision + bookVerify, target: 3 },
+    {
+      what: "new tenant with verification",
+      seconds: up,
+      beside: "runbook provision + verify",
+      base: bookProvision + bookVerify,
+      target: 3,
+    },
     { what: "unchanged up", seconds: again, beside: "empty program up", base: floor, target: 2 },
     { what: "unchanged preview", seconds: preview, beside: "empty program preview", base: floorPreview, target: 2 },
     { what: "destroy", seconds: destroy, beside: "runbook deprovision", base: bookDeprovision },

@@ -32,12 +32,14 @@ export function stackFile(stack: string): string {
   return join(root, "stacks", `Pulumi.${stack}.yaml`);
 }
 
+let setByUs = false;
+
 /**
  * Makes the servers that a stack's configuration names known to this process, as the engine does for its plugins.
  * Costs nothing unless the configuration names any.
  */
 export async function useStackConfig(stack: string, env: NodeJS.ProcessEnv = process.env): Promise<void> {
-  if (env["PULUMI_CONFIG"] !== undefined) return; // The engine did it: we are the verification hook.
+  if (env["PULUMI_CONFIG"] !== undefined && !setByUs) return; // The engine did it: we are the verification hook.
   const { readFileSync } = await import("node:fs");
   const { settings } = await import("../providers/clients/servers.ts");
   const text = [join(root, "Pulumi.yaml"), stackFile(stack)].map((file) =>
@@ -50,4 +52,5 @@ export async function useStackConfig(stack: string, env: NodeJS.ProcessEnv = pro
   const found = JSON.parse(stdout) as Record<string, { value?: string }>;
   const values = Object.entries(found).flatMap(([key, { value }]) => (value === undefined ? [] : [[key, value]]));
   env["PULUMI_CONFIG"] = JSON.stringify(Object.fromEntries(values));
+  setByUs = true;
 }

@@ -43,6 +43,8 @@ Each command explains itself: npm run tenant -- provision --help`,
 async function deliverKeptEvents(): Promise<void> {
   const { hasKeptEvents } = await import("./kept-events.ts");
   if (!hasKeptEvents()) return;
+  const { useStackConfig } = await import("./environment.ts");
+  await useStackConfig("platform");
   const { deliverOutbox } = await import("../providers/clients/outbox.ts");
   const { delivered, kept, problems } = await deliverOutbox();
   if (delivered > 0) note(`Delivered ${delivered} audit events that were kept while the platform database was down.`);

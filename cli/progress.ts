@@ -13,7 +13,8 @@ export interface Progress {
 
 /** Begins it. Call `end` before anything else is written. */
 export async function beginProgress(title: string): Promise<Progress> {
-  const terminal = process.stderr.isTTY;
+  // A terminal that does not know its width (expect, docker run -t) makes ora clear lines for ever.
+  const terminal = process.stderr.isTTY && process.stderr.columns > 0;
   const { default: ora } = await import("ora");
   const spinner = ora({ text: title, stream: process.stderr, discardStdin: false, isEnabled: terminal });
   if (terminal) spinner.start();

@@ -75,7 +75,7 @@ export class ObjectStorage extends ComponentResource {
       );
     }
 
-    // The policy before the user, and both before the attachment: no moment at which the user has no rule.
+    // Without an attachment a user may do nothing: the order of policy and user does not matter.
     const policy = new minio.IamPolicy(
       name,
       { name: names.minioPolicy, policy: bucketPolicy(names.bucket) },

@@ -3,13 +3,16 @@
 import { all, ComponentResource, unsecret, type ComponentResourceOptions, type Output } from "@pulumi/pulumi";
 import { createHash } from "node:crypto";
 import { AuditEvent } from "../providers/audit-event.ts";
+import { tenantCommands } from "../providers/clients/redis.ts";
 import { servers } from "../providers/clients/servers.ts";
 import { DataGuard } from "../providers/data-guard.ts";
 import type { QdrantCollectionInputs } from "../providers/qdrant-collection.ts";
 import { RegistryRow } from "../providers/registry-row.ts";
 import { Reservation } from "../providers/reservation.ts";
 import { tenantNames, type TenantNames } from "./names.ts";
+import { bucketPolicy } from "./object-storage.ts";
 import { TenantStores } from "./tenant-stores.ts";
+import { strictMode } from "./vector-store.ts";
 import { Verification } from "./verification.ts";
 
 /** What can be set about a tenant's place in the stores. */
@@ -95,15 +98,16 @@ export class Tenant extends ComponentResource {
   }
 }
 
-/** Changes with every setting and every secret of the tenant, and gives none of them away. */
+/** Changes with every setting, rule and secret of the tenant, and gives none of them away. */
 function digest({ allowDestroy: _, ...settings }: TenantArgs, { credentials }: TenantStores): Output<string> {
+  const rules = [bucketPolicy(tenantNames(settings.id).bucket), strictMode, tenantCommands];
   const { minioSecretKey, postgresPassword, redisPassword, tenantApiKey } = credentials;
   const secrets = [minioSecretKey, postgresPassword, redisPassword, tenantApiKey];
   const parts = all([...secrets, credentials.qdrantTokenId, credentials.agePublicKey]);
   return unsecret(
     parts.apply((known) =>
       createHash("sha256")
-        .update(JSON.stringify([settings, known]))
+        .update(JSON.stringify([settings, rules, known]))
         .digest("hex"),
     ),
   );

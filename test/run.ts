@@ -6,6 +6,9 @@ import { delimiter, join } from "node:path";
 import { environment } from "../local/environment.ts";
 import { portsAt } from "../local/settings.ts";
 import { storesSteps } from "../local/steps.ts";
+import { editHba } from "../providers/clients/hba-file.ts";
+import { withAdmin } from "../providers/clients/postgresql.ts";
+import { goEnv } from "../toolchain/go.ts";
 import { toolchainSteps } from "../toolchain/install.ts";
 import { binDir, localDir, root, toolchainDir } from "../toolchain/paths.ts";
 import { runSteps } from "../toolchain/steps.ts";
@@ -28,9 +31,16 @@ interface Tally {
 }
 const tally: Tally = { passed: 0, failed: 0 };
 
-async function run(program: string, args: readonly string[], options: { cwd?: string; quiet?: boolean } = {}) {
+interface RunOptions {
+  readonly cwd?: string;
+  readonly quiet?: boolean;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+async function run(program: string, args: readonly string[], options: RunOptions = {}) {
   return new Promise<{ code: number; stdout: string }>((done, fail) => {
-    const child = spawn(program, args, { cwd: options.cwd ?? root, stdio: ["ignore", "pipe", "inherit"] });
+    const { cwd = root, env = process.env } = options;
+    const child = spawn(program, args, { cwd, env, stdio: ["ignore", "pipe", "inherit"] });
     let stdout = "";
     child.stdout.on("data", (chunk: Buffer) => {
       stdout += chunk.toString();
@@ -50,9 +60,16 @@ async function check(title: string, program: string, args: readonly string[], cw
 
 async function goTests(): Promise<void> {
   process.stdout.write("\nToolchain plugins: every property on the real stores\n");
+  // The stores let nobody in but the administrator and tenants; these are the roles the tests log in as.
+  const roles = ["plugin_admin", "plugin_login", "plugin_wo", "plugin_after"];
+  const lines = roles.map((role) => `host all ${role} 127.0.0.1/32 scram-sha-256\n`).join("");
+  await withAdmin((client) => editHba(client, (text) => (text.startsWith(lines) ? text : lines + text)));
+  // The tests say themselves which TLS they want.
+  const { PGSSLMODE: _, ...env } = goEnv();
   const { stdout } = await run("go", ["test", "-json", "-count=1", "./..."], {
     cwd: join(root, "toolchain/plugins"),
     quiet: true,
+    env,
   });
   for (const line of stdout.split("\n").filter((text) => text.startsWith("{"))) {
     const event = JSON.parse(line) as { Action: string; Test?: string; Package: string; Output?: string };
@@ -96,9 +113,6 @@ try {
     TENANT_OUTBOX_DIR: join(folder, "outbox"),
     TENANT_TEST_CHECKOUT: await makeCheckout(join(folder, "checkout")),
     PATH: [binDir, process.env["PATH"]].join(delimiter),
-    GOMODCACHE: join(toolchainDir, "go/mod"),
-    GOCACHE: join(toolchainDir, "go/build"),
-    GOFLAGS: "-buildvcs=false -modcacherw",
   });
   const stores = { dir: join(folder, "stores"), ports: portsAt(1000) };
   await runSteps(storesSteps(stores));

@@ -1,5 +1,6 @@
 // What happens when provisioning fails (plan, section 7.1): what this run made is removed in reverse order, the failure is
 // recorded, and one message says what failed, why, what was taken back and what to do.
+import { useStackConfig } from "../environment.ts";
 import { Problem, withoutSecrets } from "../errors.ts";
 import type { Reporter } from "./provision.ts";
 import { plural } from "../output.ts";
@@ -24,6 +25,7 @@ export interface FailedRun {
 export async function failedProvision(run: FailedRun): Promise<Problem> {
   const { id, watch, error, opened, edit, reporter } = run;
   const failure = watch.failure(error.message);
+  await useStackConfig(id);
   const { resources } = await stateOf(id);
   const existed = resources.some(({ urn, type }) => type.endsWith(":RegistryRow") && !watch.created.has(urn));
   if (existed) return new Problem(`${whatFailed(id, failure, "Updating")}\n${updateHelp(id)}`, { cause: error });

@@ -100,3 +100,21 @@ export function allowsDestroy(id: string): boolean {
   const document = parseDocument(readFile(id) ?? "");
   return String(document.getIn(["config", key("allowDestroy")])) === "true";
 }
+
+/**
+ * Takes the salt of another passphrase out of the file of a stack that does not exist yet: nothing is encrypted with it.
+ * @throws Problem when something is.
+ */
+export async function dropSalt(id: string): Promise<void> {
+  const document = parseDocument(readFile(id) ?? "");
+  if (document.toString().includes("secure:")) {
+    throw new Problem(
+      `stacks/Pulumi.${id}.yaml holds values that are encrypted with another passphrase. Give that one in ` +
+        `PULUMI_CONFIG_PASSPHRASE_FILE, or take the values and encryptionsalt out of the file`,
+    );
+  }
+  document.delete("encryptionsalt");
+  const rest =
+    document.toJS() === null || Object.keys(document.toJS() as object).length === 0 ? "" : document.toString();
+  await writeAtomically(stackFile(id), rest, 0o644);
+}

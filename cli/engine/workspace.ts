@@ -4,6 +4,7 @@ import type { PulumiCommand } from "@pulumi/pulumi/automation/cmd.js";
 import { root } from "../../toolchain/paths.ts";
 import { PulumiError, pulumiCommand, runPulumi } from "./command.ts";
 import type { Begun } from "./orphans.ts";
+import { dropSalt } from "./stack-file.ts";
 
 /** A stack that is there. */
 export interface OpenStack {
@@ -40,7 +41,17 @@ export async function findStack(name: string): Promise<Stack | undefined> {
 /** The stack of that name, made if there is none. */
 export async function openStack(name: string): Promise<OpenStack> {
   const found = await findStack(name);
-  return found === undefined ? { stack: await open(name, "create"), isNew: true } : { stack: found, isNew: false };
+  return found === undefined ? { stack: await create(name), isNew: true } : { stack: found, isNew: false };
+}
+
+async function create(name: string): Promise<Stack> {
+  try {
+    return await open(name, "create");
+  } catch (error) {
+    if (!(error instanceof PulumiError) || !error.message.includes("incorrect passphrase")) throw error;
+    await dropSalt(name);
+    return open(name, "create");
+  }
 }
 
 /** Removes an empty stack. Its file stays. */

@@ -39,6 +39,7 @@ export async function formatReport(report: Report): Promise<string> {
   const table = new Table({
     head: ["", "store", "test", "result", "expected", "why"],
     style: { head: [], border: [] },
+    chars: { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" }, // No line between the rows.
   });
   for (const check of report.checks) {
     const why = check.pass ? "" : check.detail;

@@ -32,6 +32,7 @@ export async function withRedis<T>(
     lazyConnect: true,
     enableReadyCheck: false, // It calls INFO, which tenants may not.
     connectTimeout: 5_000,
+    commandTimeout: 30_000, // A server that accepts and never answers; a walk of the keys is many short commands.
     retryStrategy: null,
     maxRetriesPerRequest: 0,
   });
@@ -46,7 +47,8 @@ export async function withRedis<T>(
     const where = redis.url.host;
     throw new Error(`Redis at ${where}: ${connection.message}. Is it running? npm run stores -- status`, { cause });
   } finally {
-    client.disconnect();
+    // On a connection that has ended already it would keep the process for two seconds.
+    if (client.status !== "end") client.disconnect();
   }
 }
 

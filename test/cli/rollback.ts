@@ -6,6 +6,7 @@ import { describe, expect, it } from "vitest";
 import { tenantNames } from "../../components/names.ts";
 import { faults, hasCollection, isFile, stepNames, until } from "./faults.ts";
 import {
+  editStackFile,
   eventsOf,
   everything,
   remains,
@@ -65,8 +66,11 @@ export function rollbackTests(bystander: string): void {
   );
 
   describe("after the cause is gone", () => {
-    it("the same command provisions the tenant", async () => {
+    it("the same command provisions the tenant, also with a file from another machine", async () => {
       const id = `fault${faults.length - 1}`;
+      // Of a passphrase that nobody has here.
+      const salt = "v1:143Eso/zOjc=:v1:h0eSg1Ir+3Su230x:eJoM+O22EN6pQskP4btYz/SoDe0vSg==";
+      editStackFile(id, () => `encryptionsalt: ${salt}\n`);
       const { code, stdout, stderr } = await tenant(["provision", id, "--network", "10.91.0.0/16", "--json"]);
       expect(code, stderr).toBe(0);
       expect(JSON.parse(stdout)).toMatchObject({ outcome: "provisioned", verification: { overall_pass: true } });

@@ -139,10 +139,10 @@ export const storeFolder = (name: StoreName): string => join(stores.dir, name);
 export const secretsFolder = (id: string): string => join(secrets, id);
 export const temporaryFolder = join(folder, "temporary");
 
-/** Changes the text of a stack's file. */
+/** Changes the text of a stack's file; of none, makes one. */
 export function editStackFile(id: string, edit: (text: string) => string): void {
   const file = join(checkout, "stacks", `Pulumi.${id}.yaml`);
-  writeFileSync(file, edit(readFileSync(file, "utf8")));
+  writeFileSync(file, edit(existsSync(file) ? readFileSync(file, "utf8") : ""));
 }
 
 /** Runs a statement as the administrator. */
