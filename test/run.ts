@@ -92,13 +92,13 @@ async function vitest(): Promise<void> {
   const result = JSON.parse(readFileSync(report, "utf8")) as {
     numPassedTests: number;
     numFailedTests: number;
-    testResults: { status: string; assertionResults: unknown[] }[];
+    testResults: { status: string; assertionResults: { status: string }[] }[];
   };
   tally.passed += result.numPassedTests;
   tally.failed += result.numFailedTests;
-  // A file that cannot be loaded has no test that could fail.
+  // A file that cannot be loaded or set up fails without a test that did.
   tally.failed += result.testResults.filter(
-    ({ status, assertionResults }) => status === "failed" && assertionResults.length === 0,
+    ({ status, assertionResults }) => status === "failed" && assertionResults.every((test) => test.status !== "failed"),
   ).length;
 }
 
