@@ -53,6 +53,8 @@ async function deliverKeptEvents(): Promise<void> {
 
 /** Runs the command line. Sets the exit code: 0 only on success. */
 export async function main(argv: readonly string[]): Promise<void> {
+  // The providers' errors too keep their stack trace then.
+  if (argv.includes("--debug")) process.env["TENANT_DEBUG"] ??= "1";
   try {
     await program()
       .exitOverride()

@@ -2,7 +2,7 @@
 // an after-hook only warns, so that a leak would pass.
 import { local } from "@pulumi/command";
 import { ComponentResource, secret, type ComponentResourceOptions, type Input, type Output } from "@pulumi/pulumi";
-import { configuredEnvironment } from "../providers/clients/servers.ts";
+import { configuredSettings } from "../providers/clients/servers.ts";
 import { VerificationRecord } from "../providers/verification-record.ts";
 
 export interface VerificationArgs {
@@ -29,7 +29,7 @@ export class Verification extends ComponentResource {
         triggers: args.triggers,
         // The environment is inherited; only what the configuration overrides has to be handed over.
         environment: Object.fromEntries(
-          configuredEnvironment().map((one) => [one.name, one.secret ? secret(one.value) : one.value]),
+          configuredSettings().map((one) => [one.env, one.secret ? secret(one.value) : one.value]),
         ),
         // Standard output is the report; only what goes wrong is for the log.
         logging: local.Logging.Stderr,

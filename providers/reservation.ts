@@ -1,10 +1,12 @@
 // The tenant's id and networks: taken before anything is made, given back after every server has said that nothing is left.
 import type { CustomResourceOptions } from "@pulumi/pulumi";
+import type { Client } from "pg";
 import { tenantNames } from "../components/names.ts";
 import { emitEvent, lastEvent } from "./clients/audit.ts";
 import { withPlatform } from "./clients/platform-db.ts";
 import { release, reservationOf, reserve } from "./clients/reservations.ts";
-import { servers } from "./clients/servers.ts";
+import { getTenant } from "./clients/registry.ts";
+import { servers, type Servers } from "./clients/servers.ts";
 import { listTraces, tracesOf } from "./clients/traces.ts";
 import { DynamicResource } from "./dynamic.ts";
 import { dynamicProvider } from "./lifecycle.ts";
@@ -20,6 +22,23 @@ export const rollbackVariable = "TENANT_ROLLBACK";
 
 const sorted = (networks: readonly string[]): string[] => [...networks].sort();
 
+/** A reservation that is made for the first time takes nothing over: neither names nor a tenant whose state is elsewhere. */
+async function requireNew(client: Client, tenant: string, all: Servers): Promise<void> {
+  if ((await reservationOf(client, tenant)) !== undefined) {
+    const row = await getTenant(client, tenant);
+    if (row === undefined) return; // An interrupted run of ours: what exists was made by it.
+    throw new Error(
+      `tenant ${tenant} is registered since ${row.created_at.toISOString()}, but this stack does not know it, and nothing of ` +
+        `it was touched. Use the backend that holds its state: PULUMI_BACKEND_URL`,
+    );
+  }
+  const taken = await tracesOf(tenantNames(tenant), all, { keys: true });
+  if (taken.length === 0) return;
+  throw new Error(
+    `the name is taken, and nothing of it was touched: ${listTraces(taken)}. Choose another tenant id, or remove these first`,
+  );
+}
+
 export const provider = dynamicProvider<ReservationInputs, ReservationInputs>({
   describe: ({ tenant }) => `reservation of tenant ${tenant}`,
   id: ({ tenant }) => tenant,
@@ -27,16 +46,7 @@ export const provider = dynamicProvider<ReservationInputs, ReservationInputs>({
   async ensure(desired, previous) {
     const all = servers();
     await withPlatform(async (client) => {
-      // Already ours (an interrupted run, or an edit of the networks): what exists was made by us.
-      if (previous === undefined && (await reservationOf(client, desired.tenant)) === undefined) {
-        const taken = await tracesOf(tenantNames(desired.tenant), all, { keys: true });
-        if (taken.length > 0) {
-          throw new Error(
-            `the name is taken, and nothing of it was touched: ${listTraces(taken)}. ` +
-              `Choose another tenant id, or remove these first`,
-          );
-        }
-      }
+      if (previous === undefined) await requireNew(client, desired.tenant, all);
       await reserve(client, desired);
     }, all);
     return desired;

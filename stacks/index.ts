@@ -1,21 +1,31 @@
 // The Pulumi program: the stack `platform` is what tenants share, every other stack is the tenant of its name.
 import { getStack, runtime, type Inputs } from "@pulumi/pulumi";
-import { nativeProviders } from "../components/provider-instances.ts";
-import { platformSettings, tenantSettings } from "./config.ts";
+import { setTimeout } from "node:timers/promises";
+import { dynamicProvider } from "../components/dynamic-provider.ts";
+
+// Every resource takes several stacks of the SDK's own calls, mapped back to its sources: a third of a second a run, which
+// only somebody who debugs the program has use for.
+if (!process.env["TENANT_DEBUG"]) Error.stackTraceLimit = 0;
 
 /** Registers the stack's resources and returns its outputs. */
 export default async function program(): Promise<Inputs> {
   const stack = getStack();
   const config = runtime.allConfig();
+  // First of all, and sent before anything else is loaded: the engine starts its process meanwhile.
+  const dynamic = dynamicProvider();
+  await setTimeout(5);
+  const { platformSettings, tenantSettings } = await import("./config.ts");
+  const { nativeProviders } = await import("../components/provider-instances.ts");
   if (stack === "platform") {
     const settings = platformSettings(config);
     const { Platform } = await import("../components/platform.ts");
-    new Platform("platform", settings, { providers: Object.values(nativeProviders()) });
+    new Platform("platform", settings, { providers: [dynamic, ...Object.values(nativeProviders())] });
     return {};
   }
   const settings = tenantSettings(stack, config);
   const { Tenant } = await import("../components/tenant.ts");
-  const tenant = new Tenant(settings.id, { ...settings, stack }, { providers: Object.values(nativeProviders()) });
+  const providers = [dynamic, ...Object.values(nativeProviders())];
+  const tenant = new Tenant(settings.id, { ...settings, stack }, { providers });
   const { agePublicKey, endpoints, names, reportId } = tenant;
   return { ...names, endpoints, agePublicKey, reportId };
 }

@@ -2,7 +2,7 @@
 // it leaves alone which stack the operator has selected.
 import type { PulumiCommand } from "@pulumi/pulumi/automation/cmd.js";
 import { spawn } from "node:child_process";
-import { accessSync, constants } from "node:fs";
+import { accessSync, constants, readdirSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { root } from "../../toolchain/paths.ts";
 import { Problem } from "../errors.ts";
@@ -86,7 +86,10 @@ async function start(
     });
     child.on("close", (code, signal) => {
       forget();
-      if (child.pid !== undefined) ended.add(child.pid);
+      if (child.pid !== undefined) {
+        ended.add(child.pid);
+        if (signal !== null) endSession(child.pid);
+      }
       done({
         stdout,
         stderr: signal === null ? stderr : `${stderr}\npulumi was ended by ${signal}`,
@@ -94,6 +97,21 @@ async function start(
       });
     });
   });
+}
+
+/** Plugins outlive a pulumi that was killed, and one may still be at work. They are in the session that pulumi led. */
+function endSession(session: number): void {
+  if (process.platform !== "linux") return;
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      // "pid (name) state parent group session …"; a name may hold spaces and brackets.
+      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      if (Number(fields[3]) === session) process.kill(Number(pid), "SIGKILL");
+    } catch {
+      // It ended meanwhile.
+    }
+  }
 }
 
 /**

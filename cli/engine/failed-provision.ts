@@ -23,27 +23,52 @@ export interface FailedRun {
 
 /** Takes back what the run made, unless the tenant was there before. Returns the error to show. */
 export async function failedProvision(run: FailedRun): Promise<Problem> {
-  const { id, watch, error, opened, edit, reporter } = run;
+  const { id, watch, error } = run;
   const failure = watch.failure(error.message);
-  await useStackConfig(id);
-  const { resources } = await stateOf(id);
-  const existed = resources.some(({ urn, type }) => type.endsWith(":RegistryRow") && !watch.created.has(urn));
-  if (existed) return new Problem(`${whatFailed(id, failure, "Updating")}\n${updateHelp(id)}`, { cause: error });
+  await useStackConfig(id).catch(() => undefined); // Then the environment's servers are asked, and say what is wrong.
+  const known = await registration(run);
+  if (known === "before")
+    return new Problem(`${whatFailed(id, failure, "Updating")}\n${updateHelp(id)}`, { cause: error });
 
-  reporter.news("failed; removing what was made");
-  const rolledBack = await rollBack(id, opened.stack, watch);
-  if (rolledBack.left.length === 0) {
-    if (opened.isNew) await removeStack(id);
-    await undoStackFile(edit);
-  }
-  const recorded = await record(id, failure, rolledBack);
+  const rolledBack = known === "unknown" ? unreadable(id) : await takeBack(run);
   const lines = [
     whatFailed(id, failure, "Provisioning"),
-    whatIsLeft(id, rolledBack, opened.isNew),
-    recorded,
+    whatIsLeft(id, rolledBack, run.opened.isNew),
+    await record(id, failure, rolledBack),
     help(run, failure, rolledBack),
   ];
   return new Problem(lines.filter((line) => line !== "").join("\n"), { cause: error });
+}
+
+/** Whether the tenant was registered before this run. */
+async function registration({ id, watch }: FailedRun): Promise<"before" | "not before" | "unknown"> {
+  try {
+    const rows = (await stateOf(id)).resources.filter(({ type }) => type.endsWith(":RegistryRow"));
+    return rows.some(({ urn }) => !watch.created.has(urn)) ? "before" : "not before";
+  } catch {
+    return "unknown";
+  }
+}
+
+/** What cannot be known is not removed. */
+const unreadable = (id: string): RolledBack => ({
+  removed: 0,
+  left: ["whatever the run had made"],
+  problems: [`Pulumi's state of stack ${id} cannot be read`],
+  kept: 0,
+});
+
+async function takeBack({ id, edit, opened, watch, reporter }: FailedRun): Promise<RolledBack> {
+  reporter.news("failed; removing what was made");
+  try {
+    const rolledBack = await rollBack(id, opened.stack, watch);
+    if (rolledBack.left.length > 0) return rolledBack;
+    if (opened.isNew) await removeStack(id);
+    await undoStackFile(edit);
+    return rolledBack;
+  } catch (error) {
+    return { ...unreadable(id), problems: [(error as Error).message] };
+  }
 }
 
 function whatFailed(id: string, { step, urn, cause }: Failure, what: string): string {

@@ -62,13 +62,21 @@ export function engineConfig(env: NodeJS.ProcessEnv = process.env): ConfigLookup
   return (key) => all[`tenant-storage:${key}`];
 }
 
-/** The settings that the configuration overrides, as environment variables for a program the engine starts. */
-export function configuredEnvironment(
-  config: ConfigLookup = engineConfig(),
-): { name: string; value: string; secret: boolean }[] {
+/** A setting that the configuration overrides. */
+export interface ConfiguredSetting {
+  /** Key of the configuration. */
+  readonly key: string;
+  /** Environment variable. */
+  readonly env: string;
+  readonly value: string;
+  readonly secret: boolean;
+}
+
+/** The settings that the configuration overrides: for processes that do not see the configuration themselves. */
+export function configuredSettings(config: ConfigLookup = engineConfig()): ConfiguredSetting[] {
   return Object.values<Setting>(settings).flatMap(({ env, config: key, secret = false }) => {
     const value = config(key);
-    return value === undefined ? [] : [{ name: env, value, secret }];
+    return value === undefined ? [] : [{ key, env, value, secret }];
   });
 }
 

@@ -9,6 +9,7 @@ import {
   editStackFile,
   eventsOf,
   everything,
+  processesOf,
   remains,
   secretsFolder,
   signalChild,
@@ -173,8 +174,9 @@ export function rollbackTests(bystander: string): void {
       const running = startTenant(["provision", id, "--network", "10.97.0.0/16"]);
       await until(() => isFile(join(secretsFolder(id), "key.age")));
       await setTimeout(milliseconds);
-      signalChild(running.pid, "pulumi", "SIGKILL");
+      const session = signalChild(running.pid, "pulumi", "SIGKILL");
       const ran = await running.ended;
+      expect(processesOf(session)).toEqual([]);
       expect(ran.code).toBe(1);
       expect(messageIn(ran.stderr)).toContain("pulumi was ended by SIGKILL");
       expect(messageIn(ran.stderr)).toContain("Rolled back");

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect } from "vitest";
 import { demoTests } from "./demo.ts";
 import { everydayTests } from "./everyday.ts";
+import { mistakesTests } from "./mistakes.ts";
 import { rollbackTests } from "./rollback.ts";
 import { closeWorld, openWorld, tenant } from "./world.ts";
 
@@ -14,6 +15,7 @@ beforeAll(async () => {
 }, 300_000);
 afterAll(closeWorld, 120_000);
 
-everydayTests(bystander);
+mistakesTests(bystander);
+everydayTests();
 rollbackTests(bystander);
 demoTests();

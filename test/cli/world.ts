@@ -1,6 +1,6 @@
 // A world of its own for the tests of the tenant command: stores that may be stopped and broken, a copy of the program, a
 // platform. What runs is what an operator types.
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -76,13 +76,14 @@ const ownVariables = {
   NO_COLOR: "1",
 };
 
-function start(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
+function start(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}, input = ""): Running {
   const started = performance.now();
   const child = spawn(program, args, {
     cwd: checkout,
     env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
   });
+  child.stdin.end(input);
   const ended = new Promise<Ran>((done, fail) => {
     let stdout = "";
     let stderr = "";
@@ -102,12 +103,19 @@ export function startTenant(args: readonly string[], env: NodeJS.ProcessEnv = {}
   return start(process.execPath, ["cli/tenant.ts", ...args], { ...unset, ...env });
 }
 
-/** Sends a signal to that child of a process: SIGKILL, as the kernel does when memory runs out; SIGSTOP and SIGCONT. */
-export function signalChild(parent: number, name: string, signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): void {
+/** Sends a signal to that child of a process, and returns the child's id: SIGKILL, as the kernel does when memory runs out; SIGSTOP and SIGCONT. */
+export function signalChild(parent: number, name: string, signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): number {
   const children = readFileSync(`/proc/${parent}/task/${parent}/children`, "utf8").trim().split(" ").map(Number);
   const pid = children.find((child) => readFileSync(`/proc/${child}/comm`, "utf8").trim() === name);
   if (pid === undefined) throw new Error(`process ${parent} runs no ${name}`);
   process.kill(pid, signal);
+  return pid;
+}
+
+/** The processes of a session, as `ps` shows them. */
+export function processesOf(session: number): string[] {
+  const { stdout } = spawnSync("ps", ["-o", "args=", "-s", String(session)], { encoding: "utf8" });
+  return stdout.split("\n").filter((line) => line !== "" && !line.includes("<defunct>"));
 }
 
 /** `npm run tenant -- ARGS` */
@@ -129,8 +137,8 @@ export async function loseData(): Promise<void> {
 }
 
 /** `pulumi ARGS` */
-export async function pulumi(args: readonly string[]): Promise<Ran> {
-  return start("pulumi", [...args, "--non-interactive", "--color", "never"]).ended;
+export async function pulumi(args: readonly string[], input?: string): Promise<Ran> {
+  return start("pulumi", [...args, "--non-interactive", "--color", "never"], {}, input).ended;
 }
 
 export const stop = async (name: StoreName): Promise<void> => void (await stopStores({ ...stores, only: [name] }));
