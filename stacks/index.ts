@@ -19,13 +19,14 @@ export default async function program(): Promise<Inputs> {
   if (stack === "platform") {
     const settings = platformSettings(config);
     const { Platform } = await import("../components/platform.ts");
-    new Platform("platform", settings, { providers: [dynamic, ...Object.values(nativeProviders())] });
+    const { minio, postgresql } = nativeProviders();
+    new Platform("platform", settings, { providers: [dynamic, minio, postgresql] });
     return {};
   }
   const settings = tenantSettings(stack, config);
   const { Tenant } = await import("../components/tenant.ts");
-  const providers = [dynamic, ...Object.values(nativeProviders())];
-  const tenant = new Tenant(settings.id, { ...settings, stack }, { providers });
+  const { minio, postgresql } = nativeProviders();
+  const tenant = new Tenant(settings.id, { ...settings, stack }, { providers: [dynamic, minio, postgresql] });
   const { agePublicKey, endpoints, names, reportId } = tenant;
   return { ...names, endpoints, agePublicKey, reportId };
 }
