@@ -28,10 +28,17 @@ function pick<I extends object, O extends I>(lifecycle: Lifecycle<I, O>, from: P
   return Object.fromEntries(keys.filter((key) => from[key] !== undefined).map((key) => [key, from[key]])) as Partial<I>;
 }
 
+/** The message, and the reason behind it where the message does not say it ("fetch failed", "Internal Server Error"). */
+function reasons(error: Error): string {
+  const answer = (error as { data?: { status?: { error?: unknown } } }).data?.status?.error;
+  const behind = typeof answer === "string" ? answer : error.cause instanceof Error ? error.cause.message : "";
+  return behind === "" || error.message.includes(behind) ? error.message : `${error.message}: ${behind}`;
+}
+
 /** Says what failed and on what, and keeps the cause. */
 class LifecycleError extends Error {
   constructor(verb: string, what: string, cause: Error) {
-    super(`could not ${verb} the ${what}: ${cause.message}`, { cause });
+    super(`could not ${verb} the ${what}: ${reasons(cause)}`, { cause });
     // The engine's host prints the stack, and the message twice more, into the operator's log.
     if (!process.env["TENANT_DEBUG"]) this.stack = "TENANT_DEBUG=1 shows the stack";
   }

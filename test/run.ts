@@ -4,6 +4,7 @@ import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { environment } from "../local/environment.ts";
+import { stopStores } from "../local/lifecycle.ts";
 import { portsAt } from "../local/settings.ts";
 import { storesSteps } from "../local/steps.ts";
 import { editHba } from "../providers/clients/hba-file.ts";
@@ -16,6 +17,7 @@ import { makeCheckout } from "./support/checkout.ts";
 
 /** Everything the tests make. */
 const folder = join(localDir, "test");
+const stores = { dir: join(folder, "stores"), ports: portsAt(1000) };
 const only = process.argv.slice(2);
 
 if (only.includes("--help")) {
@@ -114,7 +116,6 @@ try {
     TENANT_TEST_CHECKOUT: await makeCheckout(join(folder, "checkout")),
     PATH: [binDir, process.env["PATH"]].join(delimiter),
   });
-  const stores = { dir: join(folder, "stores"), ports: portsAt(1000) };
   await runSteps(storesSteps(stores));
   Object.assign(process.env, environment(stores));
 
@@ -129,6 +130,8 @@ try {
 } catch (error) {
   process.stderr.write(`${(error as Error).message}\n`);
   tally.failed += 1;
+} finally {
+  await stopStores(stores);
 }
 process.stdout.write(`\n${tally.passed} passed, ${tally.failed} failed\n`);
 process.exitCode = tally.failed === 0 && tally.passed > 0 ? 0 : 1;

@@ -19,7 +19,9 @@ export async function runSteps(steps: readonly Step[]): Promise<void> {
     const started = Date.now();
     const { default: ora } = await import("ora");
     const title = step.usually === undefined ? step.title : `${step.title} (usually ${step.usually})`;
-    const spinner = ora({ text: title, stream: process.stderr, discardStdin: false }).start();
+    // A terminal that reports no width makes ora draw for ever.
+    const isEnabled = process.stderr.isTTY && process.stderr.columns > 0;
+    const spinner = ora({ text: title, stream: process.stderr, discardStdin: false, isEnabled }).start();
     try {
       await step.run((line) => {
         spinner.text = `${title}: ${line.slice(0, Math.max(20, (process.stderr.columns ?? 100) - title.length - 6))}`;
