@@ -58,7 +58,9 @@ export function environment(options: StoresOptions = {}): Record<string, string>
   const secretsDir = process.env["TENANT_SECRETS_DIR"];
   return {
     ...stores,
-    PULUMI_BACKEND_URL: pathToFileURL(state).href,
+    // Without the files of metadata beside each state file: they are not written in one go, and a killed pulumi that leaves
+    // one half written makes its stack, and `stack ls`, unreadable.
+    PULUMI_BACKEND_URL: `${pathToFileURL(state).href}?metadata=skip`,
     PULUMI_CONFIG_PASSPHRASE_FILE: passphraseFile(dir),
     PULUMI_HOME: pulumiHome,
     PULUMI_SKIP_UPDATE_CHECK: "true",

@@ -1,5 +1,6 @@
 // One tenant by plain `pulumi`, from the first preview to the last trace, on the real engine and the real stores.
 import { readFileSync, writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { tenantNames } from "../../components/names.ts";
 import { events } from "../../providers/clients/audit.ts";
@@ -107,7 +108,7 @@ describe("up", () => {
     const key = /AGE-SECRET-KEY-\S+/.exec(readFileSync(secretFiles(id).key, "utf8"))?.[0] ?? "missing";
     const exported = await pulumi(["stack", "export", "--stack", id]);
     const outputs = await pulumi(["stack", "output", "--stack", id, "--json"]);
-    const backend = (process.env["PULUMI_BACKEND_URL"] ?? "").replace("file://", "");
+    const backend = fileURLToPath((process.env["PULUMI_BACKEND_URL"] ?? "").split("?")[0] ?? "");
     const { execFileSync } = await import("node:child_process");
     const log = printed.join("\n");
     for (const secret of [...secrets, ...admin, key]) {
