@@ -1,6 +1,6 @@
 // The contract every dynamic provider of ours keeps, on the real stores: create, create again, read, an outside change is
 // seen and repaired, update, delete, delete again.
-import { execFileSync } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -208,7 +208,7 @@ describe.each(cases)("$file", ({ file, inputs, changed, outside, exists }) => {
   let state: object;
   beforeAll(async () => {
     provider = await load(file);
-    if (file === "reservation") await prepareReservation();
+    if (file === "reservation") await clearForReservation();
   });
 
   it("accepts its inputs and refuses missing ones, naming each", async () => {
@@ -267,9 +267,6 @@ describe.each(cases)("$file", ({ file, inputs, changed, outside, exists }) => {
 });
 
 /** The reservation asks every server for the tenant's names: nothing of the tenant may exist while it is tested. */
-async function prepareReservation(): Promise<void> {
-  await clearForReservation();
-}
 async function clearForReservation(): Promise<void> {
   await sql(`DROP ROLE IF EXISTS ${role}`);
   const minio = await minioClient(servers());
@@ -285,8 +282,7 @@ async function restoreAfterReservation(): Promise<void> {
 
 it("covers every provider that has a lifecycle in a store", () => {
   // bucket-contents, platform-schema and tenant-template are exercised by the whole-stack tests.
-  const listed = execFileSync("ls", [join(import.meta.dirname, "../../providers")], { encoding: "utf8" })
-    .split("\n")
+  const listed = readdirSync(join(import.meta.dirname, "../../providers"))
     .filter((name) => name.endsWith(".ts") && !["dynamic.ts", "lifecycle.ts"].includes(name))
     .map((name) => name.slice(0, -3));
   const covered = [...cases.map(({ file }) => file), "bucket-contents", "platform-schema", "tenant-template"];
