@@ -6,6 +6,11 @@ import { join } from "node:path";
 import { localDir } from "../toolchain/paths.ts";
 
 enableCompileCache(process.env["NODE_COMPILE_CACHE"] ?? join(localDir, "compile-cache"));
+// `tenant list | head`: who reads has seen enough.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+  if (error.code === "EPIPE") process.exit();
+  throw error;
+});
 // After the cache is on, so that it serves these too.
 const { main } = await import("./main.ts");
 await main(process.argv);

@@ -75,16 +75,16 @@ export class ObjectStorage extends ComponentResource {
       );
     }
 
-    // Without an attachment a user may do nothing: the order of policy and user does not matter.
     const policy = new minio.IamPolicy(
       name,
       { name: names.minioPolicy, policy: bucketPolicy(names.bucket) },
       { ...child, dependsOn: [encryption, contents] },
     );
+    // Depends on the policy: it is deleted before, with whatever is attached to it, and a policy in use cannot be deleted.
     const user = new minio.IamUser(
       name,
       { name: names.minioUser, secret: args.secretKey },
-      { ...child, dependsOn: [contents] },
+      { ...child, dependsOn: [policy] },
     );
     new minio.IamUserPolicyAttachment(name, { userName: user.name, policyName: policy.name }, child);
 

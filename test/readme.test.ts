@@ -4,11 +4,11 @@ import { cp, mkdir, readdir, readFile, rm, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { resetStores } from "../local/lifecycle.ts";
-import { portsAt } from "../local/settings.ts";
 import { localDir, root, toolchainDir } from "../toolchain/paths.ts";
+import { testOffset, testPorts } from "./support/ports.ts";
 
 const copy = join(localDir, "test", "readme");
-const stores = { dir: join(copy, ".local", "stores"), ports: portsAt(6000) };
+const stores = { dir: join(copy, ".local", "stores"), ports: testPorts(6000) };
 const notCopied = [".git", ".local", ".secrets", "node_modules"];
 
 async function readme(): Promise<string> {
@@ -25,7 +25,7 @@ async function bash(script: string): Promise<{ code: number; output: string }> {
     HOME: join(copy, ".local"),
     PATH: process.env["PATH"],
     TENANT_TOOLCHAIN_DIR: toolchainDir,
-    TENANT_STORES_PORT_OFFSET: "6000",
+    TENANT_STORES_PORT_OFFSET: String(testOffset(6000)),
     NO_COLOR: "1",
   };
   return new Promise((done) => {

@@ -5,7 +5,6 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { environment } from "../local/environment.ts";
 import { stopStores } from "../local/lifecycle.ts";
-import { portsAt } from "../local/settings.ts";
 import { storesSteps } from "../local/steps.ts";
 import { editHba } from "../providers/clients/hba-file.ts";
 import { withAdmin } from "../providers/clients/postgresql.ts";
@@ -14,10 +13,11 @@ import { toolchainSteps } from "../toolchain/install.ts";
 import { binDir, localDir, root, toolchainDir } from "../toolchain/paths.ts";
 import { runSteps } from "../toolchain/steps.ts";
 import { makeCheckout } from "./support/checkout.ts";
+import { testOffset, testPorts } from "./support/ports.ts";
 
 /** Everything the tests make. */
 const folder = join(localDir, "test");
-const stores = { dir: join(folder, "stores"), ports: portsAt(1000) };
+const stores = { dir: join(folder, "stores"), ports: testPorts(1000) };
 const only = process.argv.slice(2);
 
 if (only.includes("--help")) {
@@ -110,7 +110,7 @@ try {
   Object.assign(process.env, {
     TENANT_TOOLCHAIN_DIR: toolchainDir,
     TENANT_STORES_DIR: join(folder, "stores"),
-    TENANT_STORES_PORT_OFFSET: "1000",
+    TENANT_STORES_PORT_OFFSET: String(testOffset(1000)),
     TENANT_SECRETS_DIR: join(folder, "secrets"),
     TENANT_OUTBOX_DIR: join(folder, "outbox"),
     TENANT_TEST_CHECKOUT: await makeCheckout(join(folder, "checkout")),

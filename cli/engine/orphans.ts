@@ -32,6 +32,14 @@ const byMinioAdmin =
     answer.resume();
   };
 
+/** A policy that is attached cannot be removed. Naming none detaches all of them; absent is done. */
+const detachPolicies: Removal = async ({ userName }) => {
+  const query = new URLSearchParams({ policyName: "", userOrGroup: String(userName), isGroup: "false" }).toString();
+  const request = { method: "PUT", bucketName: "minio", objectName: "admin/v3/set-user-or-group-policy", query };
+  const answer = await (await minioClient(servers())).makeRequestAsync(request, "", [200, 404], "us-east-1");
+  answer.resume();
+};
+
 const byStatement =
   (statement: (name: string) => string): Removal =>
   async ({ name }) =>
@@ -52,6 +60,7 @@ const removals: Readonly<Record<string, Removal>> = {
   S3Bucket: removeBucket,
   IamPolicy: byMinioAdmin("remove-canned-policy", "name"),
   IamUser: byMinioAdmin("remove-user", "accessKey"),
+  IamUserPolicyAttachment: detachPolicies,
   Role: byStatement((role) => `DROP ROLE IF EXISTS ${role}`),
   Database: byStatement((database) => `DROP DATABASE IF EXISTS ${database} WITH (FORCE)`),
   PgHbaEntry: byProvider("pg-hba-entry"),

@@ -16,7 +16,7 @@ import { parse } from "yaml";
 import { tenantNames } from "../../components/names.ts";
 import { environment } from "../../local/environment.ts";
 import { resetStores, startStores, stopStores } from "../../local/lifecycle.ts";
-import { portsAt, storeNames, type StoreName } from "../../local/settings.ts";
+import { storeNames, type StoreName } from "../../local/settings.ts";
 import { events } from "../../providers/clients/audit.ts";
 import { readHba } from "../../providers/clients/hba-file.ts";
 import { minioClient } from "../../providers/clients/minio.ts";
@@ -29,6 +29,7 @@ import { servers } from "../../providers/clients/servers.ts";
 import { tracesOf } from "../../providers/clients/traces.ts";
 import { localDir, toolchainDir } from "../../toolchain/paths.ts";
 import { makeCheckout } from "../support/checkout.ts";
+import { testOffset, testPorts } from "../support/ports.ts";
 
 export interface Ran {
   readonly code: number | null;
@@ -45,7 +46,7 @@ export interface Running {
 
 const folder = join(localDir, "test", "cli");
 // Beside the other tests' stores; see test/run.ts and the offsets of test/local.
-const ports = portsAt(5000);
+const ports = testPorts(5000);
 const stores = { dir: join(folder, "stores"), ports };
 const checkout = join(folder, "checkout");
 const secrets = join(folder, "secrets");
@@ -70,7 +71,7 @@ export async function closeWorld(): Promise<void> {
 const ownVariables = {
   TENANT_TOOLCHAIN_DIR: toolchainDir,
   TENANT_STORES_DIR: stores.dir,
-  TENANT_STORES_PORT_OFFSET: "5000",
+  TENANT_STORES_PORT_OFFSET: String(testOffset(5000)),
   TENANT_SECRETS_DIR: secrets,
   TENANT_OUTBOX_DIR: outbox,
   NO_COLOR: "1",

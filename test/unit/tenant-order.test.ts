@@ -97,6 +97,7 @@ describe("the order of the plan's section 7.1", () => {
     ["the objects after the encryption", "S3Object acme-raw", "BucketEncryption"],
     ["the user after the bucket's contents, so that it is gone when they are emptied", "IamUser", "BucketContents"],
     ["the policy after the encryption", "IamPolicy", "BucketEncryption"],
+    ["the user after its policy, so that its attachments are gone when the policy is deleted", "IamUser", "IamPolicy"],
     ["the attachment after the user", "IamUserPolicyAttachment", "IamUser"],
     ["the attachment after the policy", "IamUserPolicyAttachment", "IamPolicy"],
     ["the token is let in when the collection is there", "QdrantAccess", "QdrantCollection"],
