@@ -1,5 +1,5 @@
 // The configuration of a stack: every problem reported at once, before anything is touched.
-import { RunError } from "@pulumi/pulumi";
+import { log, RunError } from "@pulumi/pulumi";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -71,37 +71,67 @@ export interface Surroundings {
   readonly folder?: string;
   /** The keys that are encrypted, with their namespace. */
   readonly secretKeys?: readonly string[];
+  /** Shows what is wrong elsewhere and stops nothing here. */
+  readonly warn?: (message: string) => unknown;
 }
 
 /** As the language host hands them over: the SDK's own `isConfigSecret` is not public. */
 const engineSecretKeys = () => (JSON.parse(process.env["PULUMI_CONFIG_SECRET_KEYS"] || "[]") ?? []) as string[];
 
-/** The networks of a stack's file; what is wrong in it is that stack's to report. */
-function networksOf(text: string): string[] {
+/** What a stack's file says of addresses. */
+interface Addresses {
+  /** Where the tenant is. */
+  readonly networks: readonly string[];
+  /** Where its verification runs. */
+  readonly operators: readonly string[];
+}
+
+/** The addresses of a stack's file; what is wrong in it is that stack's to report. */
+function addressesOf(text: string): Addresses {
   const { config } = (parse(text) ?? {}) as { config?: Record<string, unknown> | null };
   // Pulumi takes keys without the project's name as the project's.
   const value = (key: string) => config?.[`${namespace}${key}`] ?? config?.[key];
+  const usable = (given: unknown) =>
+    [given ?? []].flat().filter((one): one is string => typeof one === "string" && networkProblem(one) === undefined);
   const octet = Number(value("octet") ?? -1);
-  const given = [value("network") ?? [], octet >= 0 ? `10.${octet}.0.0/16` : []].flat();
-  return given.filter((one): one is string => typeof one === "string" && networkProblem(one) === undefined);
+  return {
+    networks: [...usable(value("network")), ...usable(octet >= 0 ? `10.${octet}.0.0/16` : [])],
+    operators: usable(value("operatorNetworks")),
+  };
 }
 
 /** What of `ours` the other tenants have too, as their stack files say. */
-function overlaps(own: string, ours: readonly string[], folder: string): string[] {
+function overlaps(own: string, ours: Addresses, folder: string, warn: (message: string) => unknown): string[] {
   return readdirSync(folder).flatMap((file) => {
     const stack = /^Pulumi\.(.+)\.yaml$/.exec(file)?.[1];
     if (stack === undefined || stack === own || stack === "platform") return [];
-    let others: string[];
+    let theirs: Addresses;
     try {
-      others = networksOf(readFileSync(join(folder, file), "utf8"));
+      theirs = addressesOf(readFileSync(join(folder, file), "utf8"));
     } catch (cause) {
-      return [`stacks/${file} cannot be read: ${(cause as Error).message.split("\n")[0]}`];
+      // It stops its own stack, not everybody's. If it is deployed, the platform database knows its networks.
+      warn(`stacks/${file} cannot be read: ${(cause as Error).message.split("\n")[0]}`);
+      return [];
     }
-    return others.flatMap((theirs) =>
-      ours
-        .filter((one) => overlap(one, theirs))
-        .map((one) => `network: ${one} overlaps ${theirs} of stacks/${file}: tenants may not share addresses`),
-    );
+    const shared = (one: readonly string[], other: readonly string[]) =>
+      one.flatMap((first) =>
+        other.filter((second) => overlap(first, second)).map((second) => [first, second] as const),
+      );
+    const named = `of stacks/${file}`;
+    return [
+      ...shared(ours.networks, theirs.networks).map(
+        ([mine, other]) => `network: ${mine} overlaps ${other} ${named}: tenants may not share addresses`,
+      ),
+      // A line of pg_hba.conf lets a tenant's role in from there.
+      ...shared(ours.operators, theirs.networks).map(
+        ([mine, other]) =>
+          `operatorNetworks: ${mine} overlaps the network ${other} ${named}: name the operator's hosts only`,
+      ),
+      ...shared(ours.networks, theirs.operators).map(
+        ([mine, other]) =>
+          `network: ${mine} overlaps operatorNetworks ${other} ${named}: those are the operator's hosts`,
+      ),
+    ];
   });
 }
 
@@ -160,7 +190,7 @@ export function tenantSettings(
   config: Readonly<Record<string, string>>,
   surroundings: Surroundings = {},
 ): TenantSettings {
-  const { folder = stacksDir, secretKeys = engineSecretKeys() } = surroundings;
+  const { folder = stacksDir, secretKeys = engineSecretKeys(), warn = log.warn } = surroundings;
   const { given, encrypted, problems } = settingsIn(config, secretKeys);
   const parsed = schema.safeParse(given);
   if (!encrypted.includes("id")) problems.push(...idProblems(given["id"], stack));
@@ -178,7 +208,8 @@ export function tenantSettings(
     const twin = usable.slice(0, index).find((other) => other === one || overlap(one, other));
     if (twin !== undefined) problems.push(`network: ${one} and ${twin} of this tenant overlap: keep one`);
   }
-  problems.push(...overlaps(stack, usable, folder));
+  const operators = parsed.success ? parsed.data.operatorNetworks : [];
+  problems.push(...overlaps(stack, { networks: usable, operators }, folder, warn));
   if (problems.length > 0 || !parsed.success) fail(stack, problems);
   return { ...parsed.data, networks: usable };
 }

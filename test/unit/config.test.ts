@@ -17,8 +17,11 @@ type Values = Readonly<Record<string, string>>;
 const acme: Values = { id: "acme", network: '["10.12.0.0/16"]' };
 const namespaced = (values: Values): Values =>
   Object.fromEntries(Object.entries(values).map(([key, value]) => [`tenant-storage:${key}`, value]));
-const read = (values: Values, { stack = "acme", secret = [] as string[] } = {}) =>
-  tenantSettings(stack, namespaced(values), { folder, secretKeys: secret.map((key) => `tenant-storage:${key}`) });
+const read = (
+  values: Values,
+  { stack = "acme", secret = [] as string[], warn = (message: string): unknown => message } = {},
+) =>
+  tenantSettings(stack, namespaced(values), { folder, secretKeys: secret.map((key) => `tenant-storage:${key}`), warn });
 
 /** The lines of the refusal, each one problem. */
 function problems(work: () => unknown): string[] {
@@ -256,10 +259,24 @@ describe("another stack's file", () => {
     expect(read({ ...acme, network: '["127.0.0.0/8","::1/128"]' }).networks).toHaveLength(2);
   });
 
-  it("that cannot be read is named", () => {
+  it("that cannot be read stops its own stack only", () => {
     others({ globex: "config: [" });
+    const warnings: string[] = [];
+    expect(read(acme, { warn: (message) => warnings.push(message) }).networks).toEqual(["10.12.0.0/16"]);
+    expect(warnings).toEqual([expect.stringMatching(/^stacks\/Pulumi\.globex\.yaml cannot be read: /)]);
+  });
+
+  it("with a network that holds our operator's hosts is named: its role would be let in from there", () => {
+    others({ globex: config("octet: 13") });
+    expect(problems(() => read({ ...acme, operatorNetworks: '["10.13.0.7/32"]' }))).toEqual([
+      "operatorNetworks: 10.13.0.7/32 overlaps the network 10.13.0.0/16 of stacks/Pulumi.globex.yaml: name the operator's hosts only",
+    ]);
+  });
+
+  it("with its operator's hosts in our network is named", () => {
+    others({ globex: config('octet: 13\n  operatorNetworks: ["10.12.0.7/32"]') });
     expect(problems(() => read(acme))).toEqual([
-      expect.stringMatching(/^stacks\/Pulumi\.globex\.yaml cannot be read: /),
+      "network: 10.12.0.0/16 overlaps operatorNetworks 10.12.0.7/32 of stacks/Pulumi.globex.yaml: those are the operator's hosts",
     ]);
   });
 });
