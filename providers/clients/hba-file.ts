@@ -17,12 +17,16 @@ export async function readHba(client: Client): Promise<string> {
 
 const shellQuote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
-/** Writes beside the file and renames, as the server's own user; owner and mode stay. */
+/** Writes beside the file and renames, as the server's own user; owner and mode stay. A link stays one, to the file it names. */
 async function replaceHba(client: Client, text: string): Promise<void> {
   const { rows } = await client.query<{ file: string }>("SELECT current_setting('hba_file') AS file");
-  const file = shellQuote(rows[0]?.file ?? "");
-  const fresh = shellQuote(`${rows[0]?.file ?? ""}.new`);
-  const program = `cp -p ${file} ${fresh} && base64 -d > ${fresh} && sync ${fresh} && mv -f ${fresh} ${file}`;
+  const program = [
+    `file=$(readlink -f ${shellQuote(rows[0]?.file ?? "")})`,
+    `cp -p "$file" "$file.new"`,
+    `base64 -d > "$file.new"`,
+    `sync "$file.new"`,
+    `mv -f "$file.new" "$file"`,
+  ].join(" && ");
   const content = Buffer.from(text, encoding).toString("base64");
   await client.query(`COPY (SELECT ${client.escapeLiteral(content)}) TO PROGRAM ${client.escapeLiteral(program)}`);
 }

@@ -1,5 +1,14 @@
 // A tenant's database is reached from the tenant's network and from nowhere else: real hosts, a real server, psql.
-import { appendFileSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { dirname } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { tenantNames } from "../../components/names.ts";
@@ -219,6 +228,19 @@ describe("with acme's lines", () => {
     // Nor are lines that stand there already in force in such a file.
     await expect(provider.create(acme)).rejects.toThrow(/cannot read its pg_hba\.conf/);
   });
+});
+
+it("a file that is a link stays one", async () => {
+  const elsewhere = `${server.hbaFile}.elsewhere`;
+  renameSync(server.hbaFile, elsewhere);
+  symlinkSync(elsewhere, server.hbaFile);
+  try {
+    await withAdmin((client) => editHba(client, (text) => `${text}\n# through the link\n`));
+    expect(readlinkSync(server.hbaFile)).toBe(elsewhere);
+    expect(readFileSync(elsewhere, "latin1")).toContain("# through the link");
+  } finally {
+    renameSync(elsewhere, server.hbaFile);
+  }
 });
 
 it("lines that an interrupted run wrote but did not put in force are put in force by the next", async () => {
