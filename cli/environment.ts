@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { binDir, pulumiHome, root, storesDir } from "../toolchain/paths.ts";
+import { Problem } from "./errors.ts";
 
 /** The variables that say where the servers are. One that is set means: this is somebody's own deployment. */
 const locations = ["MINIO_ENDPOINT", "PGHOST", "QDRANT_URL", "REDIS_URL"] as const;
@@ -37,11 +38,12 @@ let setByUs = false;
 /**
  * Makes the servers that a stack's configuration names known to this process, as the engine does for its plugins.
  * Costs nothing unless the configuration names any.
+ * @throws Problem when one is not encrypted.
  */
 export async function useStackConfig(stack: string, env: NodeJS.ProcessEnv = process.env): Promise<void> {
   if (env["PULUMI_CONFIG"] !== undefined && !setByUs) return; // The engine did it: we are the verification hook.
   const { readFileSync } = await import("node:fs");
-  const { settings } = await import("../providers/clients/servers.ts");
+  const { settings, unencryptedSettings } = await import("../providers/clients/servers.ts");
   const text = [join(root, "Pulumi.yaml"), stackFile(stack)].map((file) =>
     existsSync(file) ? readFileSync(file, "utf8") : "",
   );
@@ -49,7 +51,15 @@ export async function useStackConfig(stack: string, env: NodeJS.ProcessEnv = pro
   if (!names.some((name) => text.join("\n").includes(`${name}:`))) return;
   const { runPulumi } = await import("./engine/command.ts");
   const { stdout } = await runPulumi(["config", "--json", "--show-secrets", "--stack", stack]);
-  const found = JSON.parse(stdout) as Record<string, { value?: string }>;
+  const found = JSON.parse(stdout) as Record<string, { value?: string; secret?: boolean }>;
+  const entry = (key: string) => found[`tenant-storage:${key}`];
+  const problems = unencryptedSettings(
+    (key) => entry(key)?.value,
+    (key) => entry(key)?.secret === true,
+  );
+  if (problems.length > 0) {
+    throw new Problem(`stacks/Pulumi.${stack}.yaml cannot be used:\n${problems.map((one) => `  - ${one}`).join("\n")}`);
+  }
   const values = Object.entries(found).flatMap(([key, { value }]) => (value === undefined ? [] : [[key, value]]));
   env["PULUMI_CONFIG"] = JSON.stringify(Object.fromEntries(values));
   setByUs = true;

@@ -8,7 +8,7 @@ import { z } from "zod";
 import { idProblem } from "../components/names.ts";
 import { networkProblem, overlap } from "../components/networks.ts";
 import type { TenantSettings } from "../components/tenant.ts";
-import { settings as serverSettings } from "../providers/clients/servers.ts";
+import { settings as serverSettings, unencryptedSettings } from "../providers/clients/servers.ts";
 
 /** The project's namespace in configuration files. */
 const namespace = "tenant-storage:";
@@ -157,6 +157,12 @@ function settingsIn(config: Readonly<Record<string, string>>, secretKeys: readon
   const problems = encrypted.map(
     (key) =>
       `${key}: is encrypted, but the setting is no secret: the state would hold it in the clear. Set it without --secret`,
+  );
+  problems.push(
+    ...unencryptedSettings(
+      (key) => config[`${namespace}${key}`],
+      (key) => secretKeys.includes(`${namespace}${key}`),
+    ),
   );
   return { given: Object.fromEntries(given), encrypted, problems };
 }

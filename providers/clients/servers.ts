@@ -29,6 +29,45 @@ export const settings = {
 
 type SettingName = keyof typeof settings;
 
+/**
+ * What decides where an administrator's credential is sent and how it is protected on the way, with the credential. (Redis: one
+ * URL is both.) A stack's file is easier to change than the operator's environment: whoever only proposes a change of one must
+ * not be able to have the environment's credential sent to a server of theirs.
+ */
+const destinations: readonly { readonly where: readonly SettingName[]; readonly credential: SettingName }[] = [
+  { where: ["minioEndpoint"], credential: "minioPassword" },
+  { where: ["pgHost", "pgPort", "pgSslMode"], credential: "pgPassword" },
+  { where: ["qdrantUrl"], credential: "qdrantApiKey" },
+];
+
+/** What the configuration sends a credential of the environment to: a line each. */
+function strayCredentials(config: ConfigLookup): string[] {
+  return destinations.flatMap(({ where, credential }) => {
+    const keys = where.map((name) => settings[name].config).filter((key) => Boolean(config(key)));
+    const { config: key, env } = settings[credential];
+    if (keys.length === 0 || Boolean(config(key))) return [];
+    return [
+      `${keys.join(", ")}: set in the configuration, but not ${key}: ${env} of the environment is for the environment's ` +
+        `server and is not sent to another one. Set ${key} beside it (pulumi config set --secret ${key}), or remove ${keys.join(", ")}`,
+    ];
+  });
+}
+
+/**
+ * What is wrong with the configuration's settings of the shared servers: those that are not encrypted. Only somebody with the
+ * stack's passphrase can write an encrypted one; a proposed change of the file so cannot name a server.
+ * @param isEncrypted by key, without the namespace
+ */
+export function unencryptedSettings(config: ConfigLookup, isEncrypted: (key: string) => boolean): string[] {
+  return Object.values<Setting>(settings)
+    .filter(({ config: key }) => config(key) !== undefined && !isEncrypted(key))
+    .map(
+      ({ config: key, env }) =>
+        `${key}: says where the administrators' or the tenant's credentials are sent, and is not encrypted: anybody who can ` +
+        `change the file could have written it. Use ${env}, or: pulumi config set --secret ${key}`,
+    );
+}
+
 /** The shared servers as an administrator reaches them. */
 export interface Servers {
   readonly minio: { readonly endpoint: URL; readonly user: string; readonly password: string };
@@ -85,7 +124,7 @@ export function configuredSettings(config: ConfigLookup = engineConfig()): Confi
  * @throws Error naming every setting that is missing or malformed, at once, and the command that helps.
  */
 export function servers(env: NodeJS.ProcessEnv = process.env, config: ConfigLookup = engineConfig(env)): Servers {
-  const problems: string[] = [];
+  const problems: string[] = strayCredentials(config);
   const value = (name: SettingName): string => {
     const setting: Setting = settings[name];
     const found = config(setting.config) || env[setting.env] || setting.fallback;

@@ -94,8 +94,22 @@ describe("a tenant's settings", () => {
   it("other programs' keys and the servers' keys are none of theirs", () => {
     const servers = Object.fromEntries(Object.values(serverSettings).map(({ config }) => [config, "x"]));
     const config = { ...namespaced({ ...acme, ...servers }), "aws:region": "x", "other:id": "y" };
-    expect(tenantSettings("acme", config, { folder, secretKeys: ["tenant-storage:pgPassword"] }).id).toBe("acme");
+    const secretKeys = Object.keys(namespaced(servers));
+    expect(tenantSettings("acme", config, { folder, secretKeys }).id).toBe("acme");
   });
+
+  it.each(Object.values(serverSettings).map(({ config, env }) => [config, env]))(
+    "the server setting %s is refused unless it is encrypted: a proposed change of the file must not name a server",
+    (key, env) => {
+      const [problem, ...others] = problems(() => read({ ...acme, [key]: "https://elsewhere.example" }));
+      expect(others).toEqual([]);
+      expect(problem).toMatch(
+        new RegExp(`^${key}: .* is not encrypted: .*Use ${env}, or: pulumi config set --secret ${key}$`),
+      );
+      expect(problem).not.toContain("elsewhere");
+      expect(read({ ...acme, [key]: "https://elsewhere.example" }, { secret: [key] }).id).toBe("acme");
+    },
+  );
 });
 
 describe("one wrong key", () => {
@@ -330,7 +344,9 @@ describe("the platform stack", () => {
   it("takes the networks of verification, and the defaults of the project file", () => {
     expect(read({ operatorNetworks: '["10.1.0.0/16"]' })).toEqual({ operatorNetworks: ["10.1.0.0/16"] });
     expect(read({})).toEqual({ operatorNetworks: ["127.0.0.0/8", "::1/128"] });
-    expect(read({ ...engineDefaults(), pgHost: "db" })).toEqual({ operatorNetworks: ["127.0.0.0/8", "::1/128"] });
+    expect(read({ ...engineDefaults(), pgHost: "db" }, ["tenant-storage:pgHost"])).toEqual({
+      operatorNetworks: ["127.0.0.0/8", "::1/128"],
+    });
   });
 
   it.each([
@@ -340,6 +356,12 @@ describe("the platform stack", () => {
     ["operatorNetwork", "[]", /^operatorNetwork: no such setting\. Known: /],
   ])("%s = %s is refused", (key, value, expected) => {
     expect(problems(() => read({ [key]: value }))).toEqual([expect.stringMatching(expected)]);
+  });
+
+  it("names no server unless encrypted", () => {
+    expect(problems(() => read({ qdrantUrl: "https://x" }))).toEqual([
+      expect.stringMatching(/^qdrantUrl: .*not encrypted/),
+    ]);
   });
 
   it("repeats no secret", () => {

@@ -70,7 +70,7 @@ it.each([
   ["Redis has its own", { REDIS_URL: "http://x" }, {}, ["REDIS_URL is not a URL starting with redis:// or rediss://"]],
   ["a port that is none", { PGPORT: "54 32" }, {}, ["PGPORT must be a port from 1 to 65535"]],
   ["port 0", { PGPORT: "0" }, {}, ["PGPORT must be a port"]],
-  ["port 65536", {}, { pgPort: "65536" }, ["PGPORT must be a port"]],
+  ["port 65536", {}, { pgPort: "65536", pgPassword: "other" }, ["PGPORT must be a port"]],
   ["two at once", { PGPORT: "x", QDRANT_URL: "x" }, {}, ["PGPORT must", "QDRANT_URL is not"]],
 ])("%s", (_what, over, config, expected) => {
   const message = problem(() => from(over, config));
@@ -81,16 +81,51 @@ it.each([
 it("configuration wins over the environment, key by key", () => {
   const { minio, postgresql, qdrant, redis } = from(
     {},
-    { minioEndpoint: "https://s3.example", pgHost: "db.example", pgPassword: "other", redisUrl: "rediss://r.example" },
+    {
+      ...{ minioEndpoint: "https://s3.example", minioRootPassword: "theirs" },
+      ...{ pgHost: "db.example", pgPassword: "other", redisUrl: "rediss://r.example" },
+    },
   );
-  expect(minio).toMatchObject({ endpoint: new URL("https://s3.example"), user: "minio-admin" });
+  expect(minio).toEqual({ endpoint: new URL("https://s3.example"), user: "minio-admin", password: "theirs" });
   expect(postgresql).toMatchObject({ host: "db.example", port: 5433, password: "other" });
   expect(redis.url.href).toBe("rediss://r.example");
   expect(qdrant.url.host).toBe("qdrant.example:6333");
 });
 
+describe("the environment's credential goes to the environment's server only", () => {
+  it.each([
+    ["minioEndpoint", "https://evil.example", "minioRootPassword", "MINIO_ROOT_PASSWORD"],
+    ["pgHost", "evil.example", "pgPassword", "PGPASSWORD"],
+    ["pgPort", "6432", "pgPassword", "PGPASSWORD"],
+    // In the clear, or to whoever answers.
+    ["pgSslMode", "disable", "pgPassword", "PGPASSWORD"],
+    ["qdrantUrl", "https://evil.example", "qdrantApiKey", "QDRANT_API_KEY"],
+  ])("%s in the configuration needs its credential there", (key, value, credential, env) => {
+    const message = problem(() => from({}, { [key]: value }));
+    expect(message).toContain(`  - ${key}: set in the configuration, but not ${credential}: ${env} of the environment`);
+    expect(message).toContain(`pulumi config set --secret ${credential}`);
+    expect(message.split("\n  - ")).toHaveLength(2);
+    expect(from({}, { [key]: value, [credential]: "theirs" })).toBeDefined();
+    // An empty one falls back to the environment's.
+    expect(problem(() => from({}, { [key]: value, [credential]: "" }))).toContain(key);
+  });
+
+  it("a credential alone is for the environment's server", () => {
+    expect(from({}, { qdrantApiKey: "theirs" }).qdrant).toEqual({
+      url: new URL("https://qdrant.example:6333"),
+      apiKey: "theirs",
+    });
+  });
+
+  it("every place is refused at once", () => {
+    const all = { minioEndpoint: "https://e.example", pgHost: "e.example", qdrantUrl: "https://e.example" };
+    expect(problem(() => from({}, all)).split("\n  - ")).toHaveLength(4);
+  });
+});
+
 it("the engine's configuration is that of the project's namespace", () => {
-  const config = { "tenant-storage:pgHost": "db.example", "aws:region": "x", "other:pgHost": "wrong" };
+  const server = { "tenant-storage:pgHost": "db.example", "tenant-storage:pgPassword": "other" };
+  const config = { ...server, "aws:region": "x", "other:pgHost": "wrong" };
   const lookup = engineConfig({ PULUMI_CONFIG: JSON.stringify(config) });
   expect([lookup("pgHost"), lookup("region"), lookup("pgPort")]).toEqual(["db.example", undefined, undefined]);
   expect(engineConfig({})("pgHost")).toBeUndefined();
