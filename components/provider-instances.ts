@@ -23,6 +23,9 @@ export function nativeProviders(): NativeProviders {
   const minioPassword = configured("minioPassword");
   const username = configured("pgUser");
   const password = configured("pgPassword");
+  // Named by the environment, the authority's file reaches them by it: a path differs from machine to machine.
+  const caFile = config(settings.caFile.config);
+  const rootCert = process.env["PGSSLROOTCERT"];
   return {
     minio: new minio.Provider(
       "minio",
@@ -31,15 +34,27 @@ export function nativeProviders(): NativeProviders {
         minioSsl: store.endpoint.protocol === "https:",
         ...(minioUser === undefined ? {} : { minioUser }),
         ...(minioPassword === undefined ? {} : { minioPassword }),
+        ...(caFile ? { minioCacertFile: caFile } : {}),
       },
-      { envVarMappings: { MINIO_ROOT_USER: "MINIO_USER", MINIO_ROOT_PASSWORD: "MINIO_PASSWORD" } },
+      {
+        envVarMappings: {
+          MINIO_ROOT_USER: "MINIO_USER",
+          MINIO_ROOT_PASSWORD: "MINIO_PASSWORD",
+          TENANT_CA_FILE: "MINIO_CACERT_FILE",
+        },
+      },
     ),
-    postgresql: new postgresql.Provider("postgresql", {
-      host: database.host,
-      port: database.port,
-      sslmode: database.sslMode,
-      ...(username === undefined ? {} : { username }),
-      ...(password === undefined ? {} : { password }),
-    }),
+    postgresql: new postgresql.Provider(
+      "postgresql",
+      {
+        host: database.host,
+        port: database.port,
+        sslmode: database.sslMode,
+        ...(username === undefined ? {} : { username }),
+        ...(password === undefined ? {} : { password }),
+        ...(caFile && !rootCert ? { sslrootcert: caFile } : {}),
+      },
+      rootCert ? {} : { envVarMappings: { TENANT_CA_FILE: "PGSSLROOTCERT" } },
+    ),
   };
 }

@@ -1,6 +1,8 @@
 // Redis: the tenant's user reaches its key prefix and its channels, and no command that crosses prefixes (plan, section 5.3).
 import type { Redis } from "ioredis";
 import { withRedis } from "../../providers/clients/redis.ts";
+import type { Servers } from "../../providers/clients/servers.ts";
+import { trusting } from "../../providers/clients/tls.ts";
 import { Mismatch, refused, works, type Dialect, type StoreDefinition, type Subject } from "./checks.ts";
 import { newTrace } from "./probe.ts";
 
@@ -63,11 +65,12 @@ async function understood(command: Promise<unknown>): Promise<void> {
 }
 
 /** PING without a user, past every client: those greet the server first and fail there, each in its own way. */
-async function anonymousPing(url: URL): Promise<void> {
+async function anonymousPing({ url, ca }: Servers["redis"]): Promise<void> {
   const [{ connect }, { connect: connectSecurely }] = await Promise.all([import("node:net"), import("node:tls")]);
   const host = url.hostname.replace(/^\[|\]$/g, "");
   const port = Number(url.port || 6379);
-  const socket = url.protocol === "rediss:" ? connectSecurely({ host, port }) : connect({ host, port });
+  const socket =
+    url.protocol === "rediss:" ? connectSecurely({ host, port, ...trusting(ca) }) : connect({ host, port });
   try {
     const reply = await new Promise<string>((done, fail) => {
       socket.once("data", (data: Buffer) => done(data.toString("utf8").trim()));
@@ -194,7 +197,7 @@ export const redis: StoreDefinition<Context> = {
     {
       test: "unauthenticated_access",
       expected: "DENIED",
-      run: (c) => refused(unauthenticated, [{ what: "PING", run: () => anonymousPing(c.servers.redis.url) }]),
+      run: (c) => refused(unauthenticated, [{ what: "PING", run: () => anonymousPing(c.servers.redis) }]),
     },
   ],
 };

@@ -2,6 +2,7 @@
 // everything that goes beyond plain S3 is in this file.
 import type { Client } from "minio";
 import type { Servers } from "./servers.ts";
+import { trusting } from "./tls.ts";
 
 /** A client for the MinIO server with these credentials (the administrator's unless given). */
 export async function minioClient(
@@ -10,7 +11,7 @@ export async function minioClient(
 ): Promise<Client> {
   const { Client } = await import("minio");
   const { endpoint } = minio;
-  return new Client({
+  const client = new Client({
     endPoint: endpoint.hostname.replace(/^\[|\]$/g, ""),
     useSSL: endpoint.protocol === "https:",
     accessKey: as.user,
@@ -19,6 +20,8 @@ export async function minioClient(
     region: "us-east-1",
     ...(endpoint.port === "" ? {} : { port: Number(endpoint.port) }),
   });
+  client.setRequestOptions(trusting(minio.ca));
+  return client;
 }
 
 /** The S3 error code of an error, such as `NoSuchBucket`; undefined when the server did not answer. */

@@ -1,10 +1,10 @@
 // Sessions on the PostgreSQL server: the administrator's, and any other role's on the same server.
-import { readFile } from "node:fs/promises";
 import type { Client, ClientConfig } from "pg";
 import { servers, type Servers } from "./servers.ts";
+import { trusting } from "./tls.ts";
 
 /** How the shared server is reached; without the administrator's name and password. */
-export type PostgresqlServer = Pick<Servers["postgresql"], "host" | "port" | "sslMode">;
+export type PostgresqlServer = Pick<Servers["postgresql"], "host" | "port" | "sslMode" | "ca">;
 
 /** Who connects to which database. */
 export interface Session {
@@ -19,31 +19,19 @@ export interface Session {
 export const connectTimeout = 5_000;
 
 /**
- * libpq's `sslmode` as the `pg` package says it. PGSSLROOTCERT names the authority's file, as for libpq; without it
- * the authorities Node knows (and NODE_EXTRA_CA_CERTS) are trusted.
- * @throws Error when the mode is none of the four, or the authority's file cannot be read.
+ * libpq's `sslmode` as the `pg` package says it.
+ * @throws Error when the mode is none of the four.
  */
-export async function sslOptions(mode: string, env: NodeJS.ProcessEnv = process.env): Promise<ClientConfig["ssl"]> {
-  if (mode === "disable") return false;
-  const file = env["PGSSLROOTCERT"];
+export function sslOptions({ sslMode, ca }: Pick<PostgresqlServer, "sslMode" | "ca">): ClientConfig["ssl"] {
+  if (sslMode === "disable") return false;
   // libpq: `require` checks the authority too when one is given.
-  const unchecked = mode === "require" && !file;
-  if (unchecked) return { rejectUnauthorized: false };
-  if (mode !== "require" && mode !== "verify-ca" && mode !== "verify-full") {
-    throw new Error(`PGSSLMODE is ${JSON.stringify(mode)}: use disable, require, verify-ca or verify-full`);
+  if (sslMode === "require" && ca === undefined) return { rejectUnauthorized: false };
+  if (!["require", "verify-ca", "verify-full"].includes(sslMode)) {
+    throw new Error(`PGSSLMODE is ${JSON.stringify(sslMode)}: use disable, require, verify-ca or verify-full`);
   }
-  const authority = file && file !== "system" ? { ca: await authorityOf(file) } : {};
   // Everything but verify-full accepts any name in a certificate that the authority signed.
-  const anyName = mode === "verify-full" ? {} : { checkServerIdentity: () => undefined };
-  return { rejectUnauthorized: true, ...authority, ...anyName };
-}
-
-async function authorityOf(file: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (cause) {
-    throw new Error(`PGSSLROOTCERT names ${file}, which cannot be read: ${(cause as Error).message}`, { cause });
-  }
+  const anyName = sslMode === "verify-full" ? {} : { checkServerIdentity: () => undefined };
+  return { rejectUnauthorized: true, ...trusting(ca), ...anyName };
 }
 
 /**
@@ -59,7 +47,7 @@ export async function openSession(server: PostgresqlServer, session: Session): P
     user: session.user,
     password: session.password,
     database: session.database,
-    ssl: await sslOptions(server.sslMode),
+    ssl: sslOptions(server),
     connectionTimeoutMillis: connectTimeout,
     application_name: "tenant-storage",
     ...(settings.length === 0 ? {} : { options: settings.join(" ") }),

@@ -1,6 +1,7 @@
 // The Redis client, and what a tenant's user may do.
 import type { Redis } from "ioredis";
 import type { Servers } from "./servers.ts";
+import { trusting } from "./tls.ts";
 
 /**
  * The command part of a tenant's ACL rule: an allow-list by category, then the exceptions (isolation.md, measured on Redis
@@ -28,7 +29,7 @@ export async function withRedis<T>(
     port: Number(redis.url.port || 6379),
     username: as?.user ?? decodeURIComponent(redis.url.username),
     password: as?.password ?? decodeURIComponent(redis.url.password),
-    ...(redis.url.protocol === "rediss:" ? { tls: {} } : {}),
+    ...(redis.url.protocol === "rediss:" ? { tls: trusting(redis.ca) } : {}),
     lazyConnect: true,
     enableReadyCheck: false, // It calls INFO, which tenants may not.
     connectTimeout: 5_000,

@@ -1,5 +1,6 @@
 // Where the four shared servers are, and the administrator's credentials for them: from the environment, overridden by
 // Pulumi configuration. They are read at call time and never become inputs or outputs of a resource.
+import { readAuthority, type Authority } from "./tls.ts";
 
 /** One setting of the shared servers. */
 interface Setting {
@@ -9,6 +10,8 @@ interface Setting {
   readonly config: string;
   readonly secret?: true;
   readonly fallback?: string;
+  /** True when it may be left out. */
+  readonly optional?: true;
   readonly example: string;
 }
 
@@ -21,23 +24,25 @@ export const settings = {
   pgPort: { env: "PGPORT", config: "pgPort", fallback: "5432", example: "5432" },
   pgUser: { env: "PGUSER", config: "pgUser", example: "postgres" },
   pgPassword: { env: "PGPASSWORD", config: "pgPassword", secret: true, example: "…" },
-  pgSslMode: { env: "PGSSLMODE", config: "pgSslMode", fallback: "require", example: "verify-full" },
+  pgSslMode: { env: "PGSSLMODE", config: "pgSslMode", fallback: "verify-full", example: "verify-full" },
   qdrantUrl: { env: "QDRANT_URL", config: "qdrantUrl", example: "http://127.0.0.1:6333" },
   qdrantApiKey: { env: "QDRANT_API_KEY", config: "qdrantApiKey", secret: true, example: "…" },
   redisUrl: { env: "REDIS_URL", config: "redisUrl", secret: true, example: "redis://admin:…@127.0.0.1:6379" },
+  caFile: { env: "TENANT_CA_FILE", config: "caFile", optional: true, example: "/etc/ssl/stores-ca.pem" },
 } as const satisfies Record<string, Setting>;
 
 type SettingName = keyof typeof settings;
 
 /**
  * What decides where an administrator's credential is sent and how it is protected on the way, with the credential. (Redis: one
- * URL is both.) A stack's file is easier to change than the operator's environment: whoever only proposes a change of one must
+ * URL is both, but for the authority.) A stack's file is easier to change than the operator's environment: whoever only proposes a change of one must
  * not be able to have the environment's credential sent to a server of theirs.
  */
 const destinations: readonly { readonly where: readonly SettingName[]; readonly credential: SettingName }[] = [
-  { where: ["minioEndpoint"], credential: "minioPassword" },
-  { where: ["pgHost", "pgPort", "pgSslMode"], credential: "pgPassword" },
-  { where: ["qdrantUrl"], credential: "qdrantApiKey" },
+  { where: ["minioEndpoint", "caFile"], credential: "minioPassword" },
+  { where: ["pgHost", "pgPort", "pgSslMode", "caFile"], credential: "pgPassword" },
+  { where: ["qdrantUrl", "caFile"], credential: "qdrantApiKey" },
+  { where: ["caFile"], credential: "redisUrl" },
 ];
 
 /** What the configuration sends a credential of the environment to: a line each. */
@@ -68,10 +73,16 @@ export function unencryptedSettings(config: ConfigLookup, isEncrypted: (key: str
     );
 }
 
+/** What every server may have. */
+interface Trust {
+  /** The only authority whose certificates are accepted; left out: those that Node.js knows. */
+  readonly ca?: Authority;
+}
+
 /** The shared servers as an administrator reaches them. */
 export interface Servers {
-  readonly minio: { readonly endpoint: URL; readonly user: string; readonly password: string };
-  readonly postgresql: {
+  readonly minio: Trust & { readonly endpoint: URL; readonly user: string; readonly password: string };
+  readonly postgresql: Trust & {
     readonly host: string;
     readonly port: number;
     readonly user: string;
@@ -79,8 +90,8 @@ export interface Servers {
     /** libpq's words: disable, require, verify-ca, verify-full. */
     readonly sslMode: string;
   };
-  readonly qdrant: { readonly url: URL; readonly apiKey: string };
-  readonly redis: { readonly url: URL };
+  readonly qdrant: Trust & { readonly url: URL; readonly apiKey: string };
+  readonly redis: Trust & { readonly url: URL };
 }
 
 /** Looks a configuration key up, without its namespace; undefined when it is not set. */
@@ -128,7 +139,7 @@ export function servers(env: NodeJS.ProcessEnv = process.env, config: ConfigLook
   const value = (name: SettingName): string => {
     const setting: Setting = settings[name];
     const found = config(setting.config) || env[setting.env] || setting.fallback;
-    if (found === undefined) {
+    if (found === undefined && !setting.optional) {
       problems.push(`${setting.env} is not set (for example ${setting.example}; or configuration ${setting.config})`);
     }
     return found ?? "";
@@ -148,6 +159,18 @@ export function servers(env: NodeJS.ProcessEnv = process.env, config: ConfigLook
     }
     return new URL("http://unset.invalid");
   };
+  const trust = (setting: string, file: string | undefined): Trust => {
+    if (!file) return {};
+    try {
+      return { ca: readAuthority(setting, file) };
+    } catch (error) {
+      problems.push((error as Error).message);
+      return {};
+    }
+  };
+  const all = trust("TENANT_CA_FILE", value("caFile"));
+  // libpq's own variable; `system` are the authorities of the machine.
+  const rootCert = env["PGSSLROOTCERT"];
   const port = Number(value("pgPort"));
   if (!Number.isInteger(port) || port < 1 || port > 65535) problems.push(`PGPORT must be a port from 1 to 65535`);
   const found: Servers = {
@@ -155,6 +178,7 @@ export function servers(env: NodeJS.ProcessEnv = process.env, config: ConfigLook
       endpoint: url("minioEndpoint", ["http:", "https:"]),
       user: value("minioUser"),
       password: value("minioPassword"),
+      ...all,
     },
     postgresql: {
       host: value("pgHost"),
@@ -162,9 +186,10 @@ export function servers(env: NodeJS.ProcessEnv = process.env, config: ConfigLook
       user: value("pgUser"),
       password: value("pgPassword"),
       sslMode: value("pgSslMode"),
+      ...(rootCert ? trust("PGSSLROOTCERT", rootCert === "system" ? undefined : rootCert) : all),
     },
-    qdrant: { url: url("qdrantUrl", ["http:", "https:"]), apiKey: value("qdrantApiKey") },
-    redis: { url: url("redisUrl", ["redis:", "rediss:"]) },
+    qdrant: { url: url("qdrantUrl", ["http:", "https:"]), apiKey: value("qdrantApiKey"), ...all },
+    redis: { url: url("redisUrl", ["redis:", "rediss:"]), ...all },
   };
   if (problems.length > 0) {
     throw new Error(

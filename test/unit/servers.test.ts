@@ -1,5 +1,9 @@
 // Where the shared servers are: everything that is missing is said at once, and nothing that is secret is said at all.
-import { describe, expect, it } from "vitest";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { rootCertificates } from "node:tls";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { engineConfig, servers, settings, type Servers } from "../../providers/clients/servers.ts";
 
 const environment = {
@@ -38,16 +42,16 @@ it("reads everything from the environment", () => {
   });
 });
 
-it("knows PostgreSQL's port, and encrypts unless told otherwise", () => {
+it("knows PostgreSQL's port, and verifies its certificate and name unless told otherwise", () => {
   expect(from({ PGPORT: undefined, PGSSLMODE: undefined }).postgresql).toMatchObject({
     port: 5432,
-    sslMode: "require",
+    sslMode: "verify-full",
   });
 });
 
 it("names every missing setting at once: variable, example, configuration key, and the command that helps", () => {
   const message = problem(() => servers({}, none));
-  const required = Object.values(settings).filter((setting) => !("fallback" in setting));
+  const required = Object.values(settings).filter((setting) => !("fallback" in setting || "optional" in setting));
   expect(required).toHaveLength(9);
   for (const { env, config, example } of required) {
     expect(message).toContain(`\n  - ${env} is not set (for example ${example}; or configuration ${config})`);
@@ -117,9 +121,64 @@ describe("the environment's credential goes to the environment's server only", (
     });
   });
 
+  it("an authority in the configuration needs every credential there", () => {
+    expect(
+      problem(() => from({}, { caFile: "/etc/ssl/theirs.pem" })).match(/set in the configuration, but not \w+/g),
+    ).toEqual(
+      ["minioRootPassword", "pgPassword", "qdrantApiKey", "redisUrl"].map(
+        (key) => `set in the configuration, but not ${key}`,
+      ),
+    );
+  });
+
   it("every place is refused at once", () => {
     const all = { minioEndpoint: "https://e.example", pgHost: "e.example", qdrantUrl: "https://e.example" };
     expect(problem(() => from({}, all)).split("\n  - ")).toHaveLength(4);
+  });
+});
+
+describe("the private authority", () => {
+  const folder = mkdtempSync(join(tmpdir(), "authority-"));
+  const [one, other, none] = ["one.pem", "other.pem", "none.pem"].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  beforeAll(() => {
+    writeFileSync(one, rootCertificates[0] ?? "");
+    writeFileSync(other, rootCertificates[1] ?? "");
+    writeFileSync(none, "no certificate");
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+  const files = ({ minio, postgresql, qdrant, redis }: Servers) =>
+    [minio, postgresql, qdrant, redis].map(({ ca }) => ca?.file);
+
+  it("is named once for all four servers, by the environment or the configuration", () => {
+    expect(files(from({ TENANT_CA_FILE: one }))).toEqual([one, one, one, one]);
+    const credentials = { minioRootPassword: "-", pgPassword: "-", qdrantApiKey: "-", redisUrl: "rediss://r.example" };
+    expect(files(from({ TENANT_CA_FILE: one }, { ...credentials, caFile: other }))).toEqual([
+      other,
+      other,
+      other,
+      other,
+    ]);
+    expect(from({ TENANT_CA_FILE: one }).qdrant.ca?.pem).toBe(rootCertificates[0]);
+    expect(files(from({}))).toEqual([undefined, undefined, undefined, undefined]);
+  });
+
+  it("may be another for PostgreSQL, in libpq's words", () => {
+    expect(files(from({ TENANT_CA_FILE: one, PGSSLROOTCERT: other }))).toEqual([one, other, one, one]);
+    expect(files(from({ PGSSLROOTCERT: other }))).toEqual([undefined, other, undefined, undefined]);
+    expect(files(from({ TENANT_CA_FILE: one, PGSSLROOTCERT: "system" }))).toEqual([one, undefined, one, one]);
+  });
+
+  it.each([
+    ["a file that is not there", "/nowhere/ca.pem", /names \/nowhere\/ca\.pem, which cannot be read: ENOENT/],
+    ["no certificate", none, /names .*none\.pem, which is no certificate in PEM/],
+    ["a relative path", "ca.pem", /is not an absolute path \(for example \/etc\/ssl\/stores-ca\.pem\)/],
+  ])("%s is refused", (_what, file, expected) => {
+    expect(problem(() => from({ TENANT_CA_FILE: file }))).toMatch(new RegExp(`- TENANT_CA_FILE ${expected.source}`));
+    expect(problem(() => from({ PGSSLROOTCERT: file }))).toMatch(new RegExp(`- PGSSLROOTCERT ${expected.source}`));
   });
 });
 
