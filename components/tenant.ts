@@ -3,7 +3,7 @@
 import { all, ComponentResource, unsecret, type ComponentResourceOptions, type Output } from "@pulumi/pulumi";
 import { createHash } from "node:crypto";
 import { AuditEvent } from "../providers/audit-event.ts";
-import { tenantCommands } from "../providers/clients/redis.ts";
+import { tenantCommands } from "../providers/clients/redis-commands.ts";
 import { servers } from "../providers/clients/servers.ts";
 import { DataGuard } from "../providers/data-guard.ts";
 import type { QdrantCollectionInputs } from "../providers/qdrant-collection.ts";

@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { tenantNames } from "../../components/names.ts";
 import { bucketPolicy } from "../../components/object-storage.ts";
 import { strictMode } from "../../components/vector-store.ts";
-import { tenantCommands } from "../../providers/clients/redis.ts";
+import { tenantCommands } from "../../providers/clients/redis-commands.ts";
 import { find, register, secret, tree, type Registration } from "./registrations.ts";
 import { outputs, tenantProgram, unknownOutputs } from "./tenant-fixture.ts";
 
