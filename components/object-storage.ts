@@ -21,36 +21,56 @@ const purposes: Readonly<Record<(typeof bucketPrefixes)[number], string>> = {
   "exports/": "Compliance evidence exports",
 };
 
+/** What a tenant never needs: settings of its bucket, retention, replication and watching the server. */
+const neverNeeded = [
+  ...["s3:CreateBucket*", "s3:DeleteBucket*", "s3:ForceDeleteBucket", "s3:PutBucket*", "s3:Put*Configuration"],
+  ...["s3:PutObjectRetention", "s3:PutObjectLegalHold", "s3:BypassGovernanceRetention", "s3:RestoreObject"],
+  ...["s3:Replicate*", "s3:ResetBucketReplicationState", "s3:Listen*"],
+];
+
 /**
  * The tenant's rights: its own bucket and nothing else. Beyond the plan's policy: multi-part uploads and tags, which ordinary
- * clients use, and two denials (isolation.md): a service account or temporary credential would outlive a rotation.
+ * clients use, and denials, which win over whatever else is ever attached to the user (measured: isolation.md).
  */
 export function bucketPolicy(bucket: string): string {
-  return JSON.stringify({
-    Version: "2012-10-17",
-    Statement: [
-      {
-        Effect: "Allow",
-        Action: ["s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"],
-        Resource: [`arn:aws:s3:::${bucket}`],
-      },
-      {
-        Effect: "Allow",
-        Action: [
-          ...["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
-          ...["s3:ListMultipartUploadParts", "s3:GetObjectTagging", "s3:PutObjectTagging"],
-        ],
-        Resource: [`arn:aws:s3:::${bucket}/*`],
-      },
-      { Effect: "Deny", Action: ["admin:*"] },
-      {
-        Effect: "Deny",
-        Action: ["s3:*"],
-        Resource: ["arn:aws:s3:::*"],
-        Condition: { StringEquals: { "aws:principaltype": ["AssumedRole"] } },
-      },
-    ],
-  });
+  const own = `arn:aws:s3:::${bucket}`;
+  const everywhere = "arn:aws:s3:::*";
+  const statements = [
+    {
+      Effect: "Allow",
+      Action: ["s3:ListBucket", "s3:GetBucketLocation", "s3:ListBucketMultipartUploads"],
+      Resource: [own],
+    },
+    {
+      Effect: "Allow",
+      Action: [
+        ...["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"],
+        ...["s3:ListMultipartUploadParts", "s3:GetObjectTagging", "s3:PutObjectTagging"],
+      ],
+      Resource: [`${own}/*`],
+    },
+    { Effect: "Deny", Action: ["s3:*"], NotResource: [own, `${own}/*`] },
+    { Effect: "Deny", Action: neverNeeded, Resource: [everywhere] },
+    // No service account, no change of its own secret: they would outlive a rotation.
+    { Effect: "Deny", Action: ["admin:*"] },
+    { Effect: "Deny", Action: ["kms:*"] },
+    // The user itself: service accounts and temporary credentials, whoever made them and when, are worth nothing.
+    {
+      Effect: "Deny",
+      Action: ["s3:*"],
+      Resource: [everywhere],
+      Condition: { StringNotEquals: { "aws:principaltype": ["User"] } },
+    },
+    // MinIO looks at no signature of such an upload when the access key stands in the query: anybody who knows the key's name
+    // could write.
+    {
+      Effect: "Deny",
+      Action: ["s3:PutObject"],
+      Resource: [everywhere],
+      Condition: { StringEquals: { "s3:x-amz-content-sha256": ["STREAMING-UNSIGNED-PAYLOAD-TRAILER"] } },
+    },
+  ];
+  return JSON.stringify({ Version: "2012-10-17", Statement: statements });
 }
 
 /** Bucket, encryption, prefixes, user, policy. */

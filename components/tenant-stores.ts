@@ -35,7 +35,6 @@ export class TenantStores extends ComponentResource {
         networks: args.networks,
         connectionLimit: args.postgresqlConnectionLimit,
         statementTimeout: args.postgresqlStatementTimeout,
-        idleTransactionTimeout: args.postgresqlIdleTransactionTimeout,
         tempFileLimit: args.postgresqlTempFileLimit,
       },
       store,

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { hasTexts, readIfThere, writePrivate } from "./files.ts";
 import { stateDir } from "./settings.ts";
 
-/** The administrator's name in every store: no tenant can have it (tenant names start with `tenant`). */
+/** The administrator's name in PostgreSQL and Redis: no tenant can have it (tenant names start with `tenant`). */
 export const adminName = "platform_admin";
 
 export interface Credentials {
@@ -81,7 +81,9 @@ export function ensureCredentials(dir: string): Credentials {
   const made: Credentials = {
     version: 1,
     minio: {
-      user: adminName,
+      // A secret too: MinIO takes uploads without a look at the signature from who knows an access key, and no policy binds
+      // the administrator (docs/operations.md).
+      user: `admin_${randomBytes(16).toString("hex")}`,
       password: secret(),
       kmsSecretKey: `tenant-stores:${randomBytes(32).toString("base64")}`,
     },
@@ -96,5 +98,5 @@ export function ensureCredentials(dir: string): Credentials {
 /** Every secret in them, for taking them out of text that is shown. */
 export function secretsIn(credentials: Credentials): readonly string[] {
   const { minio, postgresql, qdrant, redis } = credentials;
-  return [minio.password, minio.kmsSecretKey, postgresql.password, qdrant.apiKey, redis.password];
+  return [minio.user, minio.password, minio.kmsSecretKey, postgresql.password, qdrant.apiKey, redis.password];
 }

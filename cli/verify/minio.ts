@@ -3,7 +3,7 @@ import type { Client } from "minio";
 import type { Agent } from "node:http";
 import { minioAdminGet, minioClient } from "../../providers/clients/minio.ts";
 import { Mismatch, refused, works, type StoreDefinition, type Subject } from "./checks.ts";
-import { adminCall, dialect, folder, list, reaches, sweep, textOf } from "./minio-requests.ts";
+import { adminCall, dialect, folder, list, reaches, sweep, textOf, unsignedUpload } from "./minio-requests.ts";
 import { isLeftover, newTrace } from "./probe.ts";
 
 interface Context extends Subject {
@@ -32,6 +32,9 @@ async function withObject(
   }
   if (versionId) await sweep(c.admin, c.names.bucket, (found) => found === trace);
 }
+
+/** Administrators' names that everybody tries first. */
+const guessableNames = ["minioadmin", "minio", "admin", "administrator", "root"];
 
 /** Connections of this verification only. */
 async function agentFor(endpoint: URL): Promise<Agent> {
@@ -176,6 +179,25 @@ export const minio: StoreDefinition<Context> = {
       test: "anonymous_access",
       expected: "DENIED",
       run: (c) => refused(dialect, [{ what: "list", run: () => list(c.anonymous, c.names.bucket, "") }]),
+    },
+    {
+      // Nobody's signature, somebody's access key. The administrator is bound by no policy: its name must not be guessable.
+      test: "unsigned_upload",
+      expected: "DENIED",
+      run: (c) => {
+        const attempts = [c.names.minioUser, ...guessableNames].map((accessKey) => {
+          const trace = newTrace();
+          const upload = { accessKey, bucket: c.names.bucket, object: `${folder}${trace}/probe` };
+          return {
+            what: `as ${accessKey}`,
+            run: () => unsignedUpload(c.anonymous, upload),
+            undo: () => sweep(c.admin, c.names.bucket, (found) => found === trace),
+          };
+        });
+        // A server that looks at the signature says the last; where nobody has the name, the second.
+        const refusals = ["AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"];
+        return refused({ ...dialect, refusals }, attempts);
+      },
     },
     {
       test: "encryption_at_rest",

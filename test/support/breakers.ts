@@ -32,7 +32,7 @@ export function target(id: string, other: string = canaryId): Target {
 
 interface Policy {
   Version: string;
-  Statement: { Effect: string; Action: string[]; Resource?: string[] }[];
+  Statement: { Effect: string; Action: string[]; Resource?: string[]; NotResource?: string[]; Condition?: object }[];
 }
 
 /** Changes the tenant's own policy. */
@@ -52,7 +52,13 @@ const policyBreaker = (
   },
 });
 
+/** Takes the denials away that match. */
+const permit = (policy: Policy, denial: (statement: Policy["Statement"][number]) => boolean): void => {
+  policy.Statement = policy.Statement.filter((statement) => statement.Effect === "Allow" || !denial(statement));
+};
+
 const allow = (policy: Policy, action: string, resource: string): void => {
+  permit(policy, ({ NotResource }) => NotResource !== undefined);
   policy.Statement.push({ Effect: "Allow", Action: [action], Resource: [resource] });
 };
 
@@ -78,10 +84,14 @@ const minioBreakers: Breaker[] = [
     allow(policy, "s3:ListAllMyBuckets", "arn:aws:s3:::*"),
   ),
   policyBreaker("policy does not deny admin calls", ["minio/admin_api"], (policy) => {
-    policy.Statement = policy.Statement.filter(({ Action }) => !Action.includes("admin:*"));
+    permit(policy, ({ Action }) => Action.includes("admin:*"));
+  }),
+  policyBreaker("policy accepts uploads that nobody signed", ["minio/unsigned_upload"], (policy) => {
+    permit(policy, ({ Action }) => Action.includes("s3:PutObject"));
   }),
   policyBreaker("policy does not let the tenant write", ["minio/own_access", "minio/encryption_at_rest"], (policy) => {
-    for (const statement of policy.Statement) statement.Action = statement.Action.filter((a) => a !== "s3:PutObject");
+    for (const statement of policy.Statement.filter(({ Effect }) => Effect === "Allow"))
+      statement.Action = statement.Action.filter((action) => action !== "s3:PutObject");
   }),
   {
     name: "a second policy attached",

@@ -7,6 +7,7 @@ interface Statement {
   readonly Effect: "Allow" | "Deny";
   readonly Action: readonly string[];
   readonly Resource?: readonly string[];
+  readonly NotResource?: readonly string[];
 }
 const policyOf = (id: string) =>
   JSON.parse(bucketPolicy(tenantNames(id).bucket)) as { readonly Statement: readonly Statement[] };
@@ -19,7 +20,8 @@ function allows(id: string, action: string, resource: string): boolean {
     (statement) =>
       !("Condition" in statement) &&
       statement.Action.some((pattern) => matches(pattern, action)) &&
-      (statement.Resource ?? ["*"]).some((pattern) => matches(pattern, resource)),
+      (statement.Resource ?? ["*"]).some((pattern) => matches(pattern, resource)) &&
+      !(statement.NotResource ?? []).some((pattern) => matches(pattern, resource)),
   );
   return hits.length > 0 && hits.every(({ Effect }) => Effect === "Allow");
 }
@@ -46,14 +48,33 @@ it("is exactly this document", () => {
         ],
         Resource: ["arn:aws:s3:::tenant-acme-bucket/*"],
       },
-      // No service account, no change of its own secret: they would outlive a rotation.
+      {
+        Effect: "Deny",
+        Action: ["s3:*"],
+        NotResource: ["arn:aws:s3:::tenant-acme-bucket", "arn:aws:s3:::tenant-acme-bucket/*"],
+      },
+      {
+        Effect: "Deny",
+        Action: [
+          ...["s3:CreateBucket*", "s3:DeleteBucket*", "s3:ForceDeleteBucket", "s3:PutBucket*", "s3:Put*Configuration"],
+          ...["s3:PutObjectRetention", "s3:PutObjectLegalHold", "s3:BypassGovernanceRetention", "s3:RestoreObject"],
+          ...["s3:Replicate*", "s3:ResetBucketReplicationState", "s3:Listen*"],
+        ],
+        Resource: ["arn:aws:s3:::*"],
+      },
       { Effect: "Deny", Action: ["admin:*"] },
-      // And temporary credentials are worth nothing.
+      { Effect: "Deny", Action: ["kms:*"] },
       {
         Effect: "Deny",
         Action: ["s3:*"],
         Resource: ["arn:aws:s3:::*"],
-        Condition: { StringEquals: { "aws:principaltype": ["AssumedRole"] } },
+        Condition: { StringNotEquals: { "aws:principaltype": ["User"] } },
+      },
+      {
+        Effect: "Deny",
+        Action: ["s3:PutObject"],
+        Resource: ["arn:aws:s3:::*"],
+        Condition: { StringEquals: { "s3:x-amz-content-sha256": ["STREAMING-UNSIGNED-PAYLOAD-TRAILER"] } },
       },
     ],
   });
