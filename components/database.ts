@@ -1,8 +1,12 @@
 // A tenant's PostgreSQL database and role (plan, section 3).
 import * as postgresql from "@pulumi/postgresql";
-import { ComponentResource, type ComponentResourceOptions, type Input, type Output } from "@pulumi/pulumi";
+import { ComponentResource, output, type ComponentResourceOptions, type Input, type Output } from "@pulumi/pulumi";
+import { catalogsVersion } from "../providers/clients/catalogs.ts";
+import { scramVerifier } from "../providers/clients/scram.ts";
+import { DatabaseHardening } from "../providers/database-hardening.ts";
 import { PgHbaEntry } from "../providers/pg-hba-entry.ts";
 import { RoleLimits } from "../providers/role-limits.ts";
+import { RoleLogin } from "../providers/role-login.ts";
 import type { TenantNames } from "./names.ts";
 import { databaseOwner, templateDatabase } from "./shared.ts";
 
@@ -15,6 +19,8 @@ export interface DatabaseArgs {
   readonly connectionLimit: number;
   /** Milliseconds; 0 is no limit. */
   readonly statementTimeout: number;
+  /** Milliseconds; 0 is no limit. */
+  readonly idleTransactionTimeout: number;
   /** Such as 256MB. */
   readonly tempFileLimit: string;
 }
@@ -29,18 +35,22 @@ export class Database extends ComponentResource {
     const { names } = args;
     const child = { parent: this };
 
+    // The password itself would be in the server's log wherever that has statements.
+    const verifier = output(args.password).apply((password) => scramVerifier(names.role, password));
     const role = new postgresql.Role(
       name,
       {
         name: names.role,
         login: true,
-        password: args.password,
+        password: verifier,
         inherit: false,
         connectionLimit: args.connectionLimit,
         ...(args.statementTimeout > 0 ? { statementTimeout: args.statementTimeout } : {}),
+        ...(args.idleTransactionTimeout > 0 ? { idleInTransactionSessionTimeout: args.idleTransactionTimeout } : {}),
       },
       child,
     );
+    const login = new RoleLogin(name, { role: role.name, database: names.database, verifier }, child);
     // Depends on the role: it is dropped before, and a role that owns objects in it could not be dropped.
     const database = new postgresql.Database(
       name,
@@ -51,8 +61,11 @@ export class Database extends ComponentResource {
         // A little more than the role's: administrators still get in when the tenant uses all of its own.
         connectionLimit: args.connectionLimit + 5,
       },
-      { ...child, dependsOn: [role] },
+      { ...child, dependsOn: [login] },
     );
+
+    // Before the first session of a native resource inside: it would find functions of the tenant by unqualified names.
+    const hardening = new DatabaseHardening(name, { database: database.name, version: catalogsVersion }, child);
 
     // One after the other: grants at the same time fail with "tuple concurrently updated".
     const inDatabase = { role: role.name, database: database.name };
@@ -60,7 +73,7 @@ export class Database extends ComponentResource {
     const closed = new postgresql.Grant(
       `${name}-public`,
       { database: database.name, role: "public", objectType: "database", privileges: [] },
-      { ...child, deleteBeforeReplace: true },
+      { ...child, dependsOn: [hardening], deleteBeforeReplace: true },
     );
     const connect = new postgresql.Grant(
       `${name}-connect`,

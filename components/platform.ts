@@ -1,11 +1,12 @@
 // What tenants share, made once: the platform's database, the hardened template, the token registry and the canary.
 import * as postgresql from "@pulumi/postgresql";
 import { ComponentResource, type ComponentResourceOptions } from "@pulumi/pulumi";
+import { catalogsVersion } from "../providers/clients/catalogs.ts";
 import { tokenStateCollection } from "../providers/clients/qdrant.ts";
 import { platformDatabase } from "../providers/clients/platform-db.ts";
 import { PlatformSchema } from "../providers/platform-schema.ts";
 import { QdrantCollection } from "../providers/qdrant-collection.ts";
-import { TenantTemplate, templateVersion } from "../providers/tenant-template.ts";
+import { TenantTemplate } from "../providers/tenant-template.ts";
 import { canaryId, tenantNames } from "./names.ts";
 import { databaseOwner, templateDatabase } from "./shared.ts";
 import { TenantStores } from "./tenant-stores.ts";
@@ -35,7 +36,7 @@ export class Platform extends ComponentResource {
     const owner = new postgresql.Role(databaseOwner, { name: databaseOwner, login: false, inherit: false }, child);
     const template = new TenantTemplate(
       templateDatabase,
-      { template: templateDatabase, owner: owner.name, version: templateVersion },
+      { template: templateDatabase, owner: owner.name, version: catalogsVersion },
       child,
     );
 
@@ -59,6 +60,7 @@ export class Platform extends ComponentResource {
         networks: args.operatorNetworks,
         postgresqlConnectionLimit: 5,
         postgresqlStatementTimeout: 0,
+        postgresqlIdleTransactionTimeout: 0,
         postgresqlTempFileLimit: "16MB",
         bucketQuota: 0,
         qdrantVectorSize: 768,

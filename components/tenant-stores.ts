@@ -35,6 +35,7 @@ export class TenantStores extends ComponentResource {
         networks: args.networks,
         connectionLimit: args.postgresqlConnectionLimit,
         statementTimeout: args.postgresqlStatementTimeout,
+        idleTransactionTimeout: args.postgresqlIdleTransactionTimeout,
         tempFileLimit: args.postgresqlTempFileLimit,
       },
       store,

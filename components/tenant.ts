@@ -3,7 +3,8 @@
 import { all, ComponentResource, unsecret, type ComponentResourceOptions, type Output } from "@pulumi/pulumi";
 import { createHash } from "node:crypto";
 import { AuditEvent } from "../providers/audit-event.ts";
-import { tenantCommands } from "../providers/clients/redis.ts";
+import { catalogsVersion } from "../providers/clients/catalogs.ts";
+import { tenantCommands } from "../providers/clients/redis-commands.ts";
 import { servers } from "../providers/clients/servers.ts";
 import { DataGuard } from "../providers/data-guard.ts";
 import type { QdrantCollectionInputs } from "../providers/qdrant-collection.ts";
@@ -20,6 +21,8 @@ export interface StoreSettings {
   readonly postgresqlConnectionLimit: number;
   /** Milliseconds; 0 is no limit. */
   readonly postgresqlStatementTimeout: number;
+  /** Milliseconds; 0 is no limit. */
+  readonly postgresqlIdleTransactionTimeout: number;
   /** Such as 256MB. */
   readonly postgresqlTempFileLimit: string;
   /** Bytes; 0 is no limit. */
@@ -100,7 +103,7 @@ export class Tenant extends ComponentResource {
 
 /** Changes with every setting, rule and secret of the tenant, and gives none of them away. */
 function digest({ allowDestroy: _, ...settings }: TenantArgs, { credentials }: TenantStores): Output<string> {
-  const rules = [bucketPolicy(tenantNames(settings.id).bucket), strictMode, tenantCommands];
+  const rules = [bucketPolicy(tenantNames(settings.id).bucket), strictMode, tenantCommands, catalogsVersion];
   const { minioSecretKey, postgresPassword, redisPassword, tenantApiKey } = credentials;
   const secrets = [minioSecretKey, postgresPassword, redisPassword, tenantApiKey];
   const parts = all([...secrets, credentials.qdrantTokenId, credentials.agePublicKey]);

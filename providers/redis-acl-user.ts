@@ -1,7 +1,8 @@
 // A Redis ACL user for one key prefix (plan, section 5.2, with the rules of isolation.md).
 import { secret, type CustomResourceOptions, type Input } from "@pulumi/pulumi";
 import type { Redis } from "ioredis";
-import { eachKeyBatch, tenantCommands, withRedis } from "./clients/redis.ts";
+import { tenantCommands } from "./clients/redis-commands.ts";
+import { eachKeyBatch, withRedis } from "./clients/redis.ts";
 import { servers } from "./clients/servers.ts";
 import { DynamicResource } from "./dynamic.ts";
 import { dynamicProvider } from "./lifecycle.ts";

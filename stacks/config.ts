@@ -38,6 +38,7 @@ const schema = z.strictObject({
   allowDestroy: z.boolean({ error: "must be true or false" }).default(false),
   postgresqlConnectionLimit: whole(2, 10_000, "connections").default(20),
   postgresqlStatementTimeout: whole(0, 2_147_483_647, "milliseconds").default(0),
+  postgresqlIdleTransactionTimeout: whole(0, 2_147_483_647, "milliseconds").default(600_000),
   postgresqlTempFileLimit: z
     .string()
     .regex(/^\d+(kB|MB|GB|TB)$/, "must be a number with kB, MB, GB or TB, such as 256MB")

@@ -54,6 +54,8 @@ const dangerous = (ownKey: string): [string, ...string[]][] => [
   ["SWAPDB", "0", "not-a-number"],
   ["MOVE", ownKey, "not-a-number"],
   ["SELECT", "1"],
+  // To another database: no key is counted or deleted there.
+  ["COPY", ownKey, ownKey, "DB", "1"],
 ];
 
 /** Succeeds also when the server found the command wrong: then it had let it in. */

@@ -1,21 +1,7 @@
-// The Redis client, and what a tenant's user may do.
+// The Redis client.
 import type { Redis } from "ioredis";
 import type { Servers } from "./servers.ts";
 import { trusting } from "./tls.ts";
-
-/**
- * The command part of a tenant's ACL rule: an allow-list by category, then the exceptions (isolation.md, measured on Redis
- * 7.0: `+@all -@dangerous` of the plan reads and disturbs other tenants through SCAN, FUNCTION, PUBSUB, SELECT, CLIENT).
- */
-export const tenantCommands = [
-  ..."-@all +@read +@write +@transaction +@connection +@pubsub".split(" "),
-  ..."+eval +evalsha +eval_ro +evalsha_ro +script|load +script|exists".split(" "),
-  ..."-@admin -@dangerous +sort +sort_ro".split(" "),
-  ..."-keys -scan -randomkey -dbsize -move -select +select|0".split(" "),
-  ..."-function -fcall -fcall_ro -pubsub -memory +memory|usage".split(" "),
-  ..."-client +client|setname +client|getname +client|id +client|info +client|reply".split(" "),
-  ..."+acl|whoami +time +command -wait".split(" "),
-] as const;
 
 /** Runs `work` with a connection (the administrator's unless `as` is given) and closes it. */
 export async function withRedis<T>(

@@ -13,12 +13,13 @@ import { dirname } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { tenantNames } from "../../components/names.ts";
 import { databaseOwner, templateDatabase } from "../../components/shared.ts";
+import { catalogsVersion } from "../../providers/clients/catalogs.ts";
 import { editHba } from "../../providers/clients/hba-file.ts";
 import { withEntry, type HbaEntry } from "../../providers/clients/pg-hba.ts";
 import { withAdmin } from "../../providers/clients/postgresql.ts";
 import { provider } from "../../providers/pg-hba-entry.ts";
 import { provider as limits } from "../../providers/role-limits.ts";
-import { provider as template, templateVersion } from "../../providers/tenant-template.ts";
+import { provider as template } from "../../providers/tenant-template.ts";
 import { hasIpv6, makeHosts, onHost, removeHosts, serverAddress, startServer, type Ran, type Server } from "./hosts.ts";
 
 const hosts = {
@@ -98,7 +99,7 @@ beforeAll(async () => {
     ...{ QDRANT_URL: "http://unused", QDRANT_API_KEY: "unused", REDIS_URL: "redis://unused" },
   });
   await sql(`CREATE ROLE ${databaseOwner} NOLOGIN`);
-  await template.create({ template: templateDatabase, owner: databaseOwner, version: templateVersion });
+  await template.create({ template: templateDatabase, owner: databaseOwner, version: catalogsVersion });
   for (const id of ["acme", "globex"]) {
     const { database, role } = tenantNames(id);
     await sql(`CREATE ROLE ${role} LOGIN PASSWORD '${password}'`);

@@ -12,6 +12,7 @@ import { withAdmin } from "../../providers/clients/postgresql.ts";
 import { qdrantClient, tokenStateCollection } from "../../providers/clients/qdrant.ts";
 import { withRedis } from "../../providers/clients/redis.ts";
 import { secretFiles } from "../../providers/clients/secrets-dir.ts";
+import { scramVerifier } from "../../providers/clients/scram.ts";
 import { servers } from "../../providers/clients/servers.ts";
 import { platformUp } from "../support/platform.ts";
 
@@ -114,6 +115,18 @@ const cases: readonly Case[] = [
     outside: { change: () => sql(`ALTER ROLE ${role} SET temp_file_limit = '-1'`) },
   },
   {
+    file: "role-login",
+    inputs: () => ({ role, database, verifier: scramVerifier(role, "one") }),
+    changed: () => ({ role, database, verifier: scramVerifier(role, "two") }),
+    outside: { change: () => sql(`ALTER ROLE ${role} PASSWORD 'its own'`) },
+  },
+  {
+    file: "database-hardening",
+    inputs: () => ({ database, version: 1 }),
+    changed: () => ({ database, version: 2 }),
+    outside: { change: () => sql("GRANT SELECT ON pg_locks TO PUBLIC", database) },
+  },
+  {
     file: "pg-hba-entry",
     inputs: () => ({ database, role, networks: ["10.99.0.0/16", "fd00:99::/48"] }),
     changed: () => ({ database, role, networks: ["10.98.0.0/16"] }),
@@ -191,11 +204,14 @@ beforeAll(async () => {
   recipient = ageKey.recipient;
   await sql(`DROP ROLE IF EXISTS ${role}`);
   await sql(`CREATE ROLE ${role}`);
+  await sql(`DROP DATABASE IF EXISTS ${database}`);
+  await sql(`CREATE DATABASE ${database} TEMPLATE template0`);
   const minio = await minioClient(servers());
   if (!(await minio.bucketExists(bucket))) await minio.makeBucket(bucket);
 });
 
 afterAll(async () => {
+  await sql(`DROP DATABASE IF EXISTS ${database}`);
   await sql(`DROP ROLE IF EXISTS ${role}`);
   await (await minioClient(servers())).removeBucket(bucket);
   await withPlatform((client) => client.query("DELETE FROM public.reservations WHERE tenant_id = $1", [tenant]));
@@ -268,12 +284,14 @@ describe.each(cases)("$file", ({ file, inputs, changed, outside, exists }) => {
 
 /** The reservation asks every server for the tenant's names: nothing of the tenant may exist while it is tested. */
 async function clearForReservation(): Promise<void> {
+  await sql(`DROP DATABASE IF EXISTS ${database}`);
   await sql(`DROP ROLE IF EXISTS ${role}`);
   const minio = await minioClient(servers());
   if (await minio.bucketExists(bucket)) await minio.removeBucket(bucket);
   await rm(join(folder, tenant), { recursive: true, force: true });
 }
 async function restoreAfterReservation(): Promise<void> {
+  await sql(`CREATE DATABASE ${database} TEMPLATE template0`);
   await sql(`CREATE ROLE ${role}`);
   await (await minioClient(servers())).makeBucket(bucket);
   const outs = (await (await load("age-key")).create({ tenant })).outs as { recipient: string };

@@ -42,8 +42,9 @@ describe("before anything exists", () => {
     expect(new Set(steps.map(({ op }) => op))).toEqual(new Set(["create"]));
     const types = steps.map(({ type }) => type);
     for (const type of [
+      ...["Role", "RoleLogin", "RoleLimits", "Database", "DatabaseHardening", "Grant", "DefaultPrivileges"],
+      ...["PgHbaEntry", "QdrantCollection", "QdrantToken"],
       ...["S3Bucket", "IamUser", "IamPolicy", "IamUserPolicyAttachment", "S3Object", "BucketEncryption"],
-      ...["Role", "Database", "Grant", "DefaultPrivileges", "PgHbaEntry", "QdrantCollection", "QdrantToken"],
       ...["RedisAclUser", "AgeKey", "SopsFile", "RandomPassword", "Command", "VerificationRecord", "AuditEvent"],
       ...["RegistryRow", "Reservation", "DataGuard"],
     ]) {
@@ -157,6 +158,8 @@ describe("refresh", () => {
         ),
     ],
     ["RoleLimits", () => sql(`ALTER ROLE ${names.role} RESET temp_file_limit`)],
+    ["RoleLogin", () => sql(`ALTER ROLE ${names.role} PASSWORD 'another'`)],
+    ["DatabaseHardening", () => sql("GRANT SELECT ON pg_stat_activity TO PUBLIC", names.database)],
     [
       "QdrantCollection",
       async () =>

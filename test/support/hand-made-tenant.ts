@@ -9,7 +9,7 @@ import { provider as ageKey } from "../../providers/age-key.ts";
 import { provider as bucketEncryption } from "../../providers/bucket-encryption.ts";
 import { emptyBucket, minioClient, s3Code } from "../../providers/clients/minio.ts";
 import { withAdmin } from "../../providers/clients/postgresql.ts";
-import { tenantCommands } from "../../providers/clients/redis.ts";
+import { tenantCommands } from "../../providers/clients/redis-commands.ts";
 import { servers } from "../../providers/clients/servers.ts";
 import { provider as hbaEntry } from "../../providers/pg-hba-entry.ts";
 import { provider as qdrantAccess } from "../../providers/qdrant-access.ts";

@@ -52,6 +52,7 @@ describe("a tenant's settings", () => {
       allowDestroy: "true",
       postgresqlConnectionLimit: "7",
       postgresqlStatementTimeout: "30000",
+      postgresqlIdleTransactionTimeout: "5000",
       postgresqlTempFileLimit: "1GB",
       bucketQuota: "1073741824",
       qdrantVectorSize: "1024",
@@ -65,6 +66,7 @@ describe("a tenant's settings", () => {
       allowDestroy: true,
       postgresqlConnectionLimit: 7,
       postgresqlStatementTimeout: 30_000,
+      postgresqlIdleTransactionTimeout: 5000,
       postgresqlTempFileLimit: "1GB",
       bucketQuota: 1_073_741_824,
       qdrantVectorSize: 1024,
@@ -168,6 +170,7 @@ describe("one wrong key", () => {
       "30s",
       /^postgresqlStatementTimeout: must be a whole number of milliseconds from 0 to 2147483647 \(given: "30s"\)$/,
     ],
+    ["postgresqlIdleTransactionTimeout", "-1", /^postgresqlIdleTransactionTimeout: must be a whole number of milli/],
     [
       "postgresqlTempFileLimit",
       "256",

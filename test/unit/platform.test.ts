@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { Platform } from "../../components/platform.ts";
 import { nativeProviders } from "../../components/provider-instances.ts";
-import { templateVersion } from "../../providers/tenant-template.ts";
+import { catalogsVersion } from "../../providers/clients/catalogs.ts";
 import { before, find, register, tree, under, type Registration } from "./registrations.ts";
 import { administrator, outputs, tenantProgram, unknownOutputs } from "./tenant-fixture.ts";
 
@@ -48,7 +48,7 @@ describe("the inputs are exactly these", () => {
     [
       "TenantTemplate",
       "tenant_template",
-      { template: "tenant_template", owner: "platform_owner", version: templateVersion },
+      { template: "tenant_template", owner: "platform_owner", version: catalogsVersion },
     ],
     [
       "QdrantCollection",

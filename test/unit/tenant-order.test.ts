@@ -94,6 +94,12 @@ describe("the order of the plan's section 7.1", () => {
 
   it.each([
     ["the database after its role: a role that owns objects cannot be dropped", "index/database:Database", "Role"],
+    [
+      "the role's sessions end before its database is there, and after it is gone",
+      "index/database:Database",
+      "RoleLogin",
+    ],
+    ["native sessions in the database after its superusers are protected", "Grant acme-public", "DatabaseHardening"],
     ["the objects after the encryption", "S3Object acme-raw", "BucketEncryption"],
     ["the user after the bucket's contents, so that it is gone when they are emptied", "IamUser", "BucketContents"],
     ["the policy after the encryption", "IamPolicy", "BucketEncryption"],
@@ -126,6 +132,7 @@ describe("the verification runs again", () => {
     ["operatorNetworks", { operatorNetworks: ["::1/128"] }],
     ["postgresqlConnectionLimit", { postgresqlConnectionLimit: 21 }],
     ["postgresqlStatementTimeout", { postgresqlStatementTimeout: 1 }],
+    ["postgresqlIdleTransactionTimeout", { postgresqlIdleTransactionTimeout: 1 }],
     ["postgresqlTempFileLimit", { postgresqlTempFileLimit: "1GB" }],
     ["bucketQuota", { bucketQuota: 1 }],
     ["qdrantVectorSize", { qdrantVectorSize: 4 }],

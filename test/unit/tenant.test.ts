@@ -6,7 +6,9 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { tenantNames } from "../../components/names.ts";
 import { bucketPolicy } from "../../components/object-storage.ts";
 import { strictMode } from "../../components/vector-store.ts";
-import { tenantCommands } from "../../providers/clients/redis.ts";
+import { catalogsVersion } from "../../providers/clients/catalogs.ts";
+import { scramVerifier } from "../../providers/clients/scram.ts";
+import { tenantCommands } from "../../providers/clients/redis-commands.ts";
 import { find, register, secret, tree, type Registration } from "./registrations.ts";
 import { outputs, tenantProgram, unknownOutputs } from "./tenant-fixture.ts";
 
@@ -14,6 +16,7 @@ let all: Registration[];
 beforeAll(async () => {
   all = await register(outputs, tenantProgram());
 });
+const verifier = scramVerifier("tenant_acme_user", "secret of acme-postgresql");
 const one = (type: string, name = "acme") => find(all, type, name);
 
 it("is this tree", () => {
@@ -34,8 +37,10 @@ tenant-storage:index:Tenant acme
       postgresql:index/grant:Grant acme-public
       postgresql:index/grant:Grant acme-schema
       postgresql:index/role:Role acme
+      pulumi-nodejs:dynamic/tenant:DatabaseHardening acme
       pulumi-nodejs:dynamic/tenant:PgHbaEntry acme
       pulumi-nodejs:dynamic/tenant:RoleLimits acme
+      pulumi-nodejs:dynamic/tenant:RoleLogin acme
     tenant-storage:index:KeySpace acme
       pulumi-nodejs:dynamic/tenant:RedisAclUser acme
     tenant-storage:index:ObjectStorage acme
@@ -133,8 +138,13 @@ describe("the inputs are exactly these", () => {
     [
       "Role",
       "acme",
-      { name: role, login: true, inherit: false, connectionLimit: 20, password: secret("secret of acme-postgresql") },
+      {
+        ...{ name: role, login: true, inherit: false, connectionLimit: 20, password: secret(verifier) },
+        idleInTransactionSessionTimeout: 600_000,
+      },
     ],
+    ["RoleLogin", "acme", { role, database, verifier: secret(verifier) }],
+    ["DatabaseHardening", "acme", { database, version: catalogsVersion }],
     [
       "index/database:Database",
       "acme",
@@ -227,18 +237,24 @@ describe("the inputs are exactly these", () => {
   });
 
   it("limits that are set are passed on", async () => {
-    const limits = { bucketQuota: 1024, postgresqlStatementTimeout: 30_000, qdrantTokenDays: 9 };
+    const limits = {
+      bucketQuota: 1024,
+      postgresqlStatementTimeout: 30_000,
+      postgresqlIdleTransactionTimeout: 0,
+      qdrantTokenDays: 9,
+    };
     const limited = await register(outputs, tenantProgram(limits));
     const inputs = (type: string) => find(limited, type, "acme").inputs;
     expect(inputs("S3Bucket")).toMatchObject({ quota: 1024 });
     expect(inputs("Role")).toMatchObject({ statementTimeout: 30_000 });
+    expect(inputs("Role")).not.toHaveProperty("idleInTransactionSessionTimeout");
     expect(inputs("QdrantToken")).toMatchObject({ days: 9 });
   });
 });
 
 it("the stored code of a dynamic provider only loads the checkout's: an upgrade shows no diff", () => {
   const dynamic = all.filter(({ code }) => code !== "");
-  expect(dynamic).toHaveLength(15);
+  expect(dynamic).toHaveLength(17);
   const shapes = new Set(dynamic.map(({ code }) => code.replace(/"[a-z-]+\.ts"/, "FILE")));
   expect(shapes.size).toBe(1);
   for (const { code } of dynamic) {

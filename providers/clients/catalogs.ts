@@ -1,0 +1,70 @@
+// What of the system catalogs tells about other databases: closed in the template and in every tenant's database.
+// Each database has its own privileges on the catalogs, also on those that all share.
+import type { Client } from "pg";
+
+/** Raise it with every change below: `pulumi up` then repairs the template, and each tenant's database. */
+export const catalogsVersion = 2;
+
+const words = (text: string): string[] => text.split(/\s+/).filter((word) => word !== "");
+
+/** Views and tables that show other tenants' sessions, statistics, settings, or the write-ahead log. LIKE patterns. */
+const relations = words(String.raw`
+  pg\_stat\_activity pg\_stat\_ssl pg\_stat\_gssapi pg\_locks pg\_stat\_database pg\_stat\_database\_conflicts
+  pg\_stat\_replication pg\_stat\_replication\_slots pg\_replication\_slots pg\_stat\_wal pg\_stat\_wal\_receiver
+  pg\_stat\_bgwriter pg\_stat\_checkpointer pg\_stat\_io pg\_stat\_slru pg\_stat\_archiver pg\_prepared\_xacts
+  pg\_stat\_progress\_% pg\_stat\_subscription% pg\_stat\_recovery\_prefetch
+  pg\_shdepend pg\_db\_role\_setting
+`);
+
+/** Views of which one column is another tenant's own: what it has set for its role. */
+const hiddenColumns = { pg_roles: "rolconfig", pg_user: "useconfig" };
+
+/** The functions behind those views, and others that reach beyond the tenant's own database. LIKE patterns. */
+const functions = words(String.raw`
+  pg\_stat\_get\_activity pg\_stat\_get\_backend\_% pg\_stat\_get\_db\_% pg\_stat\_get\_wal% pg\_stat\_get\_slru
+  pg\_stat\_get\_archiver pg\_stat\_get\_bgwriter\_% pg\_stat\_get\_checkpoint% pg\_stat\_get\_buf\_% pg\_stat\_get\_io
+  pg\_stat\_get\_progress\_info pg\_stat\_get\_replication\_slot pg\_get\_replication\_slots pg\_stat\_get\_subscription%
+  pg\_stat\_get\_recovery\_prefetch pg\_stat\_have\_stats pg\_lock\_status pg\_blocking\_pids
+  pg\_safe\_snapshot\_blocking\_pids pg\_isolation\_test\_session\_is\_blocked pg\_prepared\_xact
+  pg\_current\_wal\_% pg\_last\_wal\_% pg\_%wal\_summar% pg\_control\_% pg\_tablespace\_size
+  pg\_last\_committed\_xact pg\_xact\_commit\_timestamp% pg\_notification\_queue\_usage pg\_logical\_emit\_message
+  lo\_create lo\_creat lo\_from\_bytea
+`);
+
+const array = (items: readonly string[]): string => `ARRAY[${items.map((item) => `'${item}'`).join(", ")}]`;
+
+/** Rows (kind, name): what of the above this server has and everybody may use. */
+const open = `
+  SELECT 'TABLE' AS kind, oid::regclass::text AS name FROM pg_class
+    WHERE relnamespace = 'pg_catalog'::regnamespace AND relname LIKE ANY (${array(relations)})
+      AND relkind IN ('r', 'v') AND has_table_privilege('public', oid, 'SELECT')
+  UNION ALL SELECT 'FUNCTION', oid::regprocedure::text FROM pg_proc
+    WHERE pronamespace = 'pg_catalog'::regnamespace AND proname LIKE ANY (${array(functions)})
+      AND has_function_privilege('public', oid, 'EXECUTE')`;
+
+/** Rows (name, others): each of the views with a private column that everybody may read, and its other columns. */
+const openViews = `
+  SELECT view AS name, string_agg(quote_ident(attname), ', ') FILTER (WHERE attname <> hidden) AS others
+    FROM (VALUES ${Object.entries(hiddenColumns)
+      .map(([view, column]) => `('${view}', '${column}')`)
+      .join(", ")}) AS hidden_columns (view, hidden)
+    JOIN pg_attribute ON attrelid = view::regclass AND attnum > 0
+    GROUP BY view, hidden HAVING has_column_privilege('public', view, hidden, 'SELECT')`;
+
+/** What of the catalogs everybody may read in this database although nobody should. */
+export async function openCatalogs(client: Client): Promise<string[]> {
+  const query = `SELECT name FROM (${open}) AS open UNION ALL SELECT name FROM (${openViews}) AS views ORDER BY name`;
+  const { rows } = await client.query<{ name: string }>(query);
+  return rows.map(({ name }) => name);
+}
+
+/** Closes them in this database; a database copied from it starts that way. */
+export async function closeCatalogs(client: Client): Promise<void> {
+  await client.query(`DO $$ DECLARE found record; BEGIN
+    FOR found IN ${open}
+    LOOP EXECUTE format('REVOKE ALL ON %s %s FROM PUBLIC', found.kind, found.name); END LOOP;
+    FOR found IN ${openViews}
+    LOOP EXECUTE format('REVOKE ALL ON %1$s FROM PUBLIC; GRANT SELECT (%2$s) ON %1$s TO PUBLIC', found.name, found.others);
+    END LOOP;
+  END $$`);
+}

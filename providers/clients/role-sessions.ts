@@ -1,0 +1,54 @@
+// The sessions of a PostgreSQL role, and what it was granted by others.
+import type { Client } from "pg";
+import { sqlState, withAdmin } from "./postgresql.ts";
+
+/** Milliseconds a session may take to end. */
+const patience = 5_000;
+
+/**
+ * Ends the role's sessions and waits until they are gone.
+ * @param startedBefore only those; a moment as the server writes it
+ * @throws Error when one does not end
+ */
+export async function endSessions(client: Client, role: string, startedBefore?: string): Promise<void> {
+  // Not in the condition: the server is free to call it for a session before it looks whose that is.
+  const { rows } = await client.query<{ pid: number; ended: boolean }>(
+    `SELECT pid, pg_terminate_backend(pid, $3) AS ended FROM pg_stat_activity
+     WHERE usename = $1 AND backend_start < coalesce($2::timestamptz, 'infinity')`,
+    [role, startedBefore, patience],
+  );
+  const left = rows.filter(({ ended }) => !ended);
+  if (left.length === 0) return;
+  const pids = left.map(({ pid }) => pid).join(", ");
+  throw new Error(
+    `sessions of role ${role} did not end within ${patience} ms (process ${pids}); see what they do: ` +
+      `psql -c "SELECT * FROM pg_stat_activity WHERE usename = '${role}'". Then run it again`,
+  );
+}
+
+/** The databases, other than `except`, in which somebody granted the role something. */
+async function databasesWithGrants(client: Client, role: string, except: string): Promise<string[]> {
+  const { rows } = await client.query<{ name: string }>(
+    `SELECT DISTINCT datname AS name FROM pg_shdepend JOIN pg_database ON pg_database.oid = dbid
+     WHERE refclassid = 'pg_authid'::regclass AND refobjid = (SELECT oid FROM pg_roles WHERE rolname = $1)
+       AND datname <> $2 AND datallowconn`,
+    [role, except],
+  );
+  return rows.map(({ name }) => name);
+}
+
+/**
+ * Takes back what was granted to the role in other databases: any tenant may grant any role something on its own tables,
+ * and a role with grants cannot be dropped.
+ * @param except the role's own database
+ */
+export async function dropForeignGrants(client: Client, role: string, except: string): Promise<void> {
+  for (const database of await databasesWithGrants(client, role, except)) {
+    await withAdmin((there) => there.query(`DROP OWNED BY ${there.escapeIdentifier(role)}`), database);
+  }
+}
+
+/** True when the error says that the role does not exist. */
+export function isNoRole(error: unknown): boolean {
+  return sqlState(error) === "42704";
+}
