@@ -8,6 +8,7 @@ const packages: Partial<
   Record<Store["name"], { readonly name: string; readonly service: string; readonly usually: string }>
 > = {
   postgresql: { name: "postgresql", service: "postgresql", usually: "30 s" },
+  gateway: { name: "nginx-light", service: "nginx", usually: "15 s" },
   redis: { name: "redis-server", service: "redis-server", usually: "15 s" },
 };
 

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { canaryId } from "../components/names.ts";
 import { secretFiles } from "../providers/clients/secrets-dir.ts";
 import { credentialsFile, ensureCredentials } from "./credentials.ts";
+import { gateway } from "./gateway.ts";
 import { isAlive } from "./identity.ts";
 import { accepts } from "./listeners.ts";
 import { withLock } from "./lock.ts";
@@ -19,7 +20,7 @@ import { isDiskFull, startServer } from "./start-server.ts";
 import { stopServer } from "./stop-server.ts";
 import type { Store } from "./store.ts";
 
-const stores: Record<StoreName, Store> = { minio, postgresql, qdrant, redis };
+const stores: Record<StoreName, Store> = { minio, postgresql, qdrant, gateway, redis };
 
 /** One store, as it is now. */
 export interface StoreStatus {
@@ -126,11 +127,14 @@ export function portsInUse(options: StoresOptions = {}): Ports {
     return listensOn.length === 0 ? stores[name].listensOn(ports) : listensOn;
   };
   const [qdrantPort = ports.qdrant, qdrantGrpc = ports.qdrantGrpc] = at("qdrant");
+  const [gatewayPort = ports.gateway, gatewayGrpc = ports.gatewayGrpc] = at("gateway");
   return {
     minio: at("minio")[0] ?? ports.minio,
     postgresql: at("postgresql")[0] ?? ports.postgresql,
     qdrant: qdrantPort,
     qdrantGrpc,
+    gateway: gatewayPort,
+    gatewayGrpc,
     redis: at("redis")[0] ?? ports.redis,
   };
 }
@@ -201,7 +205,7 @@ function localTenants(dir: string): string[] {
   return stacks.map((stack) => (stack === "platform" ? canaryId : stack));
 }
 
-/** Stops all four stores and deletes everything they hold. Returns what was deleted. */
+/** Stops all stores and deletes everything they hold. Returns what was deleted. */
 export async function resetStores(options: Omit<StoresOptions, "only"> & Progress = {}): Promise<string[]> {
   const { dir, ports } = settingsOf(options);
   const settings = settingsOf({ dir, ports });

@@ -2,7 +2,7 @@
 import { join, resolve } from "node:path";
 import { localDir, storesDir } from "../toolchain/paths.ts";
 
-export const storeNames = ["minio", "postgresql", "qdrant", "redis"] as const;
+export const storeNames = ["minio", "postgresql", "qdrant", "gateway", "redis"] as const;
 export type StoreName = (typeof storeNames)[number];
 
 /** TCP ports on the loopback address. */
@@ -11,6 +11,9 @@ export interface Ports {
   readonly postgresql: number;
   readonly qdrant: number;
   readonly qdrantGrpc: number;
+  /** Where tenants reach Qdrant. */
+  readonly gateway: number;
+  readonly gatewayGrpc: number;
   readonly redis: number;
 }
 
@@ -20,7 +23,7 @@ export interface StoresOptions {
   readonly dir?: string;
   /** @default `portsAt()` */
   readonly ports?: Ports;
-  /** Only these stores. @default all four */
+  /** Only these stores. @default all */
   readonly only?: readonly StoreName[];
 }
 
@@ -47,6 +50,8 @@ export function portsAt(offset: number = offsetFromEnvironment()): Ports {
     postgresql: 15432 + offset,
     qdrant: 16333 + offset,
     qdrantGrpc: 16334 + offset,
+    gateway: 16335 + offset,
+    gatewayGrpc: 16336 + offset,
     redis: 16379 + offset,
   };
 }

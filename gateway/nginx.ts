@@ -1,0 +1,161 @@
+// The gateway in front of Qdrant as nginx's configuration. Some of Qdrant's calls belong to no collection and answer any valid
+// token (`/telemetry` with other tenants' collection names; measured on 1.16.3, and no setting of the server closes it).
+// So tenants reach a list of calls, and the server's own ports are for the platform only.
+
+/** One gateway. Paths are absolute: nginx would take others as relative to its own folder. */
+export interface GatewayOptions {
+  /** Where tenants reach the REST interface, as nginx's `listen` has it: `127.0.0.1:6335`, `[::]:6335` or a port. */
+  readonly listen: string;
+  /** Where they reach gRPC. Another port: without TLS, nginx 1.22 speaks only one protocol on each. */
+  readonly listenGrpc: string;
+  /** Qdrant's REST interface, `host:port`. */
+  readonly qdrant: string;
+  /** Qdrant's gRPC interface, `host:port`. */
+  readonly qdrantGrpc: string;
+  /** TLS towards tenants: PEM files. @default no TLS */
+  readonly certificate?: { readonly certificate: string; readonly key: string };
+  /** TLS towards Qdrant: PEM file of the CA that signed its certificate. @default no TLS */
+  readonly qdrantCa?: string;
+}
+
+/** Qdrant refuses larger requests too (`service.max_request_size_mb`). */
+const maxRequestMegabytes = 32;
+
+// Regular expressions throughout: nginx compares texts without regard to case.
+const collection = "/collections/tenant_[a-z0-9]{1,40}";
+const query = "(\\?[A-Za-z0-9_=&.,%-]*)?";
+
+/** What tenants may call by REST, as methods and path below the collection. Point ids are integers or UUIDs. */
+const restCalls = [
+  ["GET", "(/exists)?"],
+  ["GET", "/points/[0-9A-Fa-f-]{1,36}"],
+  ["PUT|POST", "/points(/payload)?"],
+  ["PUT", "/points/vectors"],
+  ["POST", "/points/(batch|count|scroll|delete|(vectors|payload)/delete|payload/clear)"],
+  ["POST", "/points/(query|search|recommend)(/batch|/groups)?"],
+  ["POST", "/points/discover(/batch)?"],
+  ["POST", "/points/search/matrix/(pairs|offsets)"],
+  ["POST", "/facet"],
+] as const;
+
+/** What tenants may call by gRPC: methods by service. */
+const grpcCalls = {
+  Qdrant: ["HealthCheck"],
+  Collections: ["Get", "CollectionExists"],
+  Points: [
+    ...["Upsert", "Delete", "Get", "UpdateVectors", "DeleteVectors", "SetPayload", "OverwritePayload", "DeletePayload"],
+    ...["ClearPayload", "UpdateBatch", "Search", "SearchBatch", "SearchGroups", "Scroll", "Recommend"],
+    ...["RecommendBatch", "RecommendGroups", "Discover", "DiscoverBatch", "Count", "Query", "QueryBatch"],
+    ...["QueryGroups", "Facet", "SearchMatrixPairs", "SearchMatrixOffsets"],
+  ],
+};
+
+/** What a refused caller is told. Verification knows the gateway by it. */
+export const refusal = "Forbidden: the gateway lets tenants use the points of their own collection, nothing else";
+
+const restError = (error: string): string => `'${JSON.stringify({ status: { error }, time: 0 })}'`;
+
+/**
+ * The configuration, to be included in nginx's `http` block (`/etc/nginx/conf.d/`).
+ * @throws Error when an option could be read as more than itself.
+ */
+export function gatewayConfiguration(options: GatewayOptions): string {
+  for (const [name, value] of Object.entries({ ...options, ...options.certificate, certificate: undefined })) {
+    if (value !== undefined && !/^[\w./:[\] -]+$/.test(String(value)))
+      throw new Error(`${name} of the Qdrant gateway must be an address or a path without quotes, not ${String(value)}`);
+  }
+  const { listen, listenGrpc, qdrant, qdrantGrpc, certificate, qdrantCa } = options;
+  const secure = certificate === undefined ? "" : " ssl";
+  return `# The gateway between tenants and Qdrant, from gateway/nginx.ts: change it there.
+# The paths are compared as they were sent, before anything is decoded: what is not written exactly like this is refused.
+map "$request_method $request_uri" $qdrant_rest_allowed {
+    default 0;
+    # The server's version: clients check whether they fit.
+    "~^GET /$" 1;
+${restCalls.map(([methods, path]) => `    "~^(${methods}) ${collection}${path}${query}$" 1;\n`).join("")}}
+
+map "$request_method $request_uri" $qdrant_grpc_allowed {
+    default 0;
+${Object.entries(grpcCalls)
+  .map(([service, methods]) => `    "~^POST /qdrant\\.${service}/(${methods.join("|")})$" 1;\n`)
+  .join("")}}
+
+upstream qdrant_rest {
+    server ${qdrant};
+    keepalive 16;
+}
+
+upstream qdrant_grpc {
+    server ${qdrantGrpc};
+    keepalive 16;
+}
+
+server {
+    listen ${listen}${secure};
+${tlsLines(certificate)}    server_tokens off;
+    access_log off;
+    default_type application/json;
+    client_max_body_size ${maxRequestMegabytes}m;
+    if ($qdrant_rest_allowed = 0) {
+        return 403 ${restError(refusal)};
+    }
+    error_page 413 @too_large;
+    error_page 502 504 @no_answer;
+    location / {
+        # Without a path: the request's own goes on, unchanged.
+        proxy_pass ${qdrantCa === undefined ? "http" : "https"}://qdrant_rest;
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+        # Strict mode ends a request after 60 s.
+        proxy_read_timeout 75s;
+${upstreamTlsLines("proxy", qdrant, qdrantCa)}    }
+    location @too_large {
+        return 413 ${restError(`Payload too large: the limit is ${maxRequestMegabytes} MB`)};
+    }
+    location @no_answer {
+        return 502 ${restError("Qdrant does not answer")};
+    }
+}
+
+server {
+    listen ${listenGrpc}${secure} http2;
+${tlsLines(certificate)}    server_tokens off;
+    access_log off;
+    client_max_body_size ${maxRequestMegabytes}m;
+    # gRPC's own refusal: 7 is PERMISSION_DENIED.
+    default_type application/grpc;
+    error_page 403 = @refused;
+    if ($qdrant_grpc_allowed = 0) {
+        return 403;
+    }
+    location / {
+        grpc_pass ${qdrantCa === undefined ? "grpc" : "grpcs"}://qdrant_grpc;
+        grpc_read_timeout 75s;
+${upstreamTlsLines("grpc", qdrantGrpc, qdrantCa)}    }
+    location @refused {
+        add_header grpc-status 7 always;
+        add_header grpc-message "${refusal}" always;
+        return 200 "";
+    }
+}
+`;
+}
+
+function tlsLines(certificate: GatewayOptions["certificate"]): string {
+  if (certificate === undefined) return "";
+  return `    ssl_certificate "${certificate.certificate}";
+    ssl_certificate_key "${certificate.key}";
+    ssl_protocols TLSv1.2 TLSv1.3;
+`;
+}
+
+// The certificate has to be for the host as it is written here.
+function upstreamTlsLines(module: "proxy" | "grpc", address: string, ca: string | undefined): string {
+  if (ca === undefined) return "";
+  const host = address.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+  return `        ${module}_ssl_trusted_certificate "${ca}";
+        ${module}_ssl_verify on;
+        ${module}_ssl_name ${host};
+        ${module}_ssl_server_name on;
+`;
+}

@@ -1,0 +1,72 @@
+// The gateway: tenants reach Qdrant through it (gateway/nginx.ts says what of Qdrant), nginx at work.
+import { chownSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { gatewayConfiguration, refusal } from "../gateway/nginx.ts";
+import { runAs, serviceAccount } from "./account.ts";
+import { writePrivate } from "./files.ts";
+import { answer } from "./http.ts";
+import { cleanEnvironment, findOnPath, run } from "./programs.ts";
+import type { Ports } from "./settings.ts";
+import type { Store } from "./store.ts";
+
+export const gateway: Store = {
+  name: "gateway",
+  title: "Qdrant gateway",
+  program: "nginx",
+  install: "npm run stores -- start (as root), or: sudo apt-get install --no-install-recommends nginx-light",
+  folder: (dir) => join(dir, "gateway"),
+  workingFolder: (dir) => join(dir, "gateway"),
+  listensOn: (ports) => [ports.gateway, ports.gatewayGrpc],
+  url: (ports) => `http://127.0.0.1:${ports.gateway}`,
+  installed: () => findOnPath("nginx"),
+
+  async prepare({ dir, ports }) {
+    const folder = join(dir, "gateway");
+    const account = serviceAccount("www-data");
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    // nginx makes folders for large requests in it.
+    if (account !== undefined) chownSync(folder, account.uid, account.gid);
+    writePrivate(join(folder, "nginx.conf"), configuration(ports), account);
+    const command = this.installed() ?? "nginx";
+    return {
+      line: runAs(account, [folder, command], command, ["-p", `${folder}/`, "-c", "nginx.conf", "-e", "stderr"]),
+      env: cleanEnvironment(folder),
+    };
+  },
+
+  async probe({ ports }) {
+    const { status, body } = await answer(`${this.url(ports)}/telemetry`);
+    if (status !== 403 || !body.includes(refusal)) throw new Error(`the gateway lets /telemetry pass (HTTP ${status})`);
+    const printed = await run(
+      { command: this.installed() ?? "nginx", args: ["-v"] },
+      { env: cleanEnvironment("/nonexistent") },
+    );
+    return /nginx\/(\S+)/.exec(printed)?.[1] ?? "unknown";
+  },
+
+  stopSignals: [{ signal: "SIGTERM", seconds: 10 }],
+};
+
+// All that is not the gateway itself: one small nginx in a folder of its own.
+function configuration(ports: Ports): string {
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+    .map((module) => `    ${module}_temp_path ${module}_temp;\n`)
+    .join("");
+  const loopback = (port: number): string => `127.0.0.1:${port}`;
+  return `# Written at every start by local/gateway.ts: changes here are lost.
+daemon off;
+worker_processes 1;
+pid nginx.pid;
+error_log stderr warn;
+events {
+    worker_connections 1024;
+}
+http {
+${temporary}${gatewayConfiguration({
+    listen: loopback(ports.gateway),
+    listenGrpc: loopback(ports.gatewayGrpc),
+    qdrant: loopback(ports.qdrant),
+    qdrantGrpc: loopback(ports.qdrantGrpc),
+  }).replace(/^(?=.)/gm, "    ")}}
+`;
+}
