@@ -20,7 +20,13 @@ export interface Connection {
     readonly password: string;
     readonly sslmode: string;
   };
-  readonly qdrant: { readonly url: string; readonly collection: string; readonly api_key: string };
+  readonly qdrant: {
+    readonly url: string;
+    /** Where gRPC is offered. */
+    readonly grpc_url?: string;
+    readonly collection: string;
+    readonly api_key: string;
+  };
   readonly redis: {
     /** With user and password. */
     readonly url: string;
@@ -57,7 +63,12 @@ export async function connection(id: string): Promise<Connection> {
       password: credentials.postgres_password,
       sslmode: sslMode,
     },
-    qdrant: { url: qdrant.url.origin, collection: names.collection, api_key: credentials.qdrant_api_key },
+    qdrant: {
+      url: qdrant.tenantUrl.origin,
+      ...(qdrant.tenantGrpcUrl && { grpc_url: qdrant.tenantGrpcUrl.origin }),
+      collection: names.collection,
+      api_key: credentials.qdrant_api_key,
+    },
     redis: {
       url: redisUrl.href,
       user: names.redisUser,
@@ -90,6 +101,7 @@ export function variables({
     PGPASSWORD: postgresql.password,
     PGSSLMODE: postgresql.sslmode,
     QDRANT_URL: qdrant.url,
+    ...(qdrant.grpc_url !== undefined && { QDRANT_GRPC_URL: qdrant.grpc_url }),
     QDRANT_COLLECTION: qdrant.collection,
     QDRANT_API_KEY: qdrant.api_key,
     REDIS_URL: redis.url,

@@ -122,7 +122,8 @@ function endpointsOf({ bucket, collection, database, keyPrefix }: TenantNames): 
   return {
     minio: `${minio.endpoint.origin}/${bucket}`,
     postgresql: `postgresql://${postgresql.host}:${postgresql.port}/${database}`,
-    qdrant: `${qdrant.url.origin}/collections/${collection}`,
+    qdrant: `${qdrant.tenantUrl.origin}/collections/${collection}`,
+    ...(qdrant.tenantGrpcUrl && { qdrantGrpc: qdrant.tenantGrpcUrl.origin }),
     redis: `${redis.url.protocol}//${redis.url.host}`,
     redisKeyPrefix: keyPrefix,
   };

@@ -62,7 +62,9 @@ const restError = (error: string): string => `'${JSON.stringify({ status: { erro
 export function gatewayConfiguration(options: GatewayOptions): string {
   for (const [name, value] of Object.entries({ ...options, ...options.certificate, certificate: undefined })) {
     if (value !== undefined && !/^[\w./:[\] -]+$/.test(String(value)))
-      throw new Error(`${name} of the Qdrant gateway must be an address or a path without quotes, not ${String(value)}`);
+      throw new Error(
+        `${name} of the Qdrant gateway must be an address or a path without quotes, not ${String(value)}`,
+      );
   }
   const { listen, listenGrpc, qdrant, qdrantGrpc, certificate, qdrantCa } = options;
   const secure = certificate === undefined ? "" : " ssl";

@@ -1,14 +1,23 @@
-// The credentials file of compose.yaml: for those who have Docker and want the official images.
+// The files of compose.yaml: for those who have Docker and want the official images.
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { gatewayConfiguration } from "../gateway/nginx.ts";
 import { ensureCredentials } from "./credentials.ts";
 import { writePrivate } from "./files.ts";
 import { type StoresOptions, settingsOf } from "./settings.ts";
 
-/** Writes <dir>/compose.env (mode 0600), with the same credentials and ports as `env` prints. Returns its path. */
+/**
+ * Writes <dir>/compose.env (mode 0600), with the same credentials and ports as `env` prints, and the gateway's configuration
+ * beside it. Returns the path of the first.
+ */
 export function writeComposeEnv(options: StoresOptions = {}): string {
   const { dir, ports } = settingsOf(options);
   const { minio, postgresql, qdrant, redis } = ensureCredentials(dir);
+  const gatewayFile = join(dir, "compose-gateway.conf");
+  writePrivate(
+    gatewayFile,
+    gatewayConfiguration({ listen: "6335", listenGrpc: "6336", qdrant: "qdrant:6333", qdrantGrpc: "qdrant:6334" }),
+  );
   const variables = {
     MINIO_PORT: ports.minio,
     MINIO_ROOT_USER: minio.user,
@@ -20,6 +29,10 @@ export function writeComposeEnv(options: StoresOptions = {}): string {
     QDRANT_PORT: ports.qdrant,
     QDRANT_GRPC_PORT: ports.qdrantGrpc,
     QDRANT_API_KEY: qdrant.apiKey,
+    QDRANT_GATEWAY_PORT: ports.gateway,
+    QDRANT_GATEWAY_GRPC_PORT: ports.gatewayGrpc,
+    // Quoted: a path may have spaces.
+    QDRANT_GATEWAY_FILE: `'${gatewayFile.replaceAll("'", "\\'")}'`,
     REDIS_PORT: ports.redis,
     REDIS_ADMIN: redis.user,
     REDIS_ADMIN_SHA256: createHash("sha256").update(redis.password).digest("hex"),

@@ -14,6 +14,7 @@ import { type StoresOptions, settingsOf, stateDir } from "./settings.ts";
  */
 export const conflictingVariables = [
   "PULUMI_CONFIG_PASSPHRASE",
+  "QDRANT_GATEWAY",
   "PGHOSTADDR",
   "PGSERVICE",
   "PGPASSFILE",
@@ -41,6 +42,8 @@ export function storesEnv(options: StoresOptions = {}): Record<string, string> {
     PGDATABASE: "postgres",
     PGSSLMODE: "disable",
     QDRANT_URL: `http://127.0.0.1:${ports.qdrant}`,
+    QDRANT_TENANT_URL: `http://127.0.0.1:${ports.gateway}`,
+    QDRANT_TENANT_GRPC_URL: `http://127.0.0.1:${ports.gatewayGrpc}`,
     QDRANT_API_KEY: qdrant.apiKey,
     REDIS_URL: `redis://${encodeURIComponent(redis.user)}:${encodeURIComponent(redis.password)}@127.0.0.1:${ports.redis}`,
   };

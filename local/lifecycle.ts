@@ -182,7 +182,7 @@ export function resetPaths(options: StoresOptions = {}): string[] {
   checkOwner(dir, "reset");
   return [
     ...Object.values(stores).map((store) => store.folder(dir)),
-    ...["logs", "run", "compose.env"].map((name) => join(dir, name)),
+    ...["logs", "run", "compose.env", "compose-gateway.conf"].map((name) => join(dir, name)),
     // Half written when a command was killed; may hold credentials.
     ...(existsSync(dir)
       ? readdirSync(dir)

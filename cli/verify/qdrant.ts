@@ -22,8 +22,14 @@ const dialect: Dialect = {
 /** Without a valid token the server does not know who asks. */
 const unauthenticated: Dialect = { ...dialect, refusals: ["401", "403"] };
 
+/** A gateway may also have no such page. */
+const closed: Dialect = { ...dialect, refusals: ["403", "404"] };
+
 interface Context extends Subject {
+  /** Where the tenant reaches it. */
   readonly tenant: QdrantClient;
+  /** The tenant's token at the server itself: what the server refuses does not depend on the gateway. */
+  readonly direct: QdrantClient;
   readonly admin: QdrantClient;
   readonly token: string;
 }
@@ -104,13 +110,18 @@ async function understood(request: Promise<unknown>): Promise<void> {
   });
 }
 
+const howToClose =
+  "Any valid token reads collection names there: put the gateway in front of Qdrant (docs/operations.md) and set " +
+  "QDRANT_TENANT_URL to it, or accept it with QDRANT_GATEWAY=false";
+
 export const qdrant: StoreDefinition<Context> = {
   store: "qdrant",
   async within(subject, work) {
     // The client is loaded while the credentials are decrypted.
     const [admin, { qdrant_api_key: token }] = await Promise.all([qdrantClient(subject.servers), subject.credentials]);
-    const tenant = await qdrantClient(subject.servers, token);
-    return work({ ...subject, tenant, admin, token });
+    const tenant = await qdrantClient(subject.servers, token, subject.servers.qdrant.tenantUrl);
+    const direct = await qdrantClient(subject.servers, token);
+    return work({ ...subject, tenant, direct, admin, token });
   },
   async missingOther({ admin, other }) {
     const { exists } = await admin.collectionExists(other.collection);
@@ -131,14 +142,14 @@ export const qdrant: StoreDefinition<Context> = {
       test: "cross_collection",
       expected: "DENIED",
       needsOther: true,
-      run: (c) => refused(dialect, attemptsOn(c.tenant, c.admin, c.other.collection)),
+      run: (c) => refused(dialect, attemptsOn(c.direct, c.admin, c.other.collection)),
     },
     {
       test: "collection_listing",
       expected: "OK",
       run: (c) =>
         works(dialect, async () => {
-          const { collections } = await c.tenant.getCollections();
+          const { collections } = await c.direct.getCollections();
           const foreign = collections.filter(({ name }) => name !== c.names.collection);
           if (foreign.length > 0) throw new Mismatch(`the token also sees ${foreign.length} foreign collections`);
           if (collections.length === 0) throw new Mismatch(`the token does not see collection ${c.names.collection}`);
@@ -149,15 +160,31 @@ export const qdrant: StoreDefinition<Context> = {
       expected: "DENIED",
       run: (c) =>
         refused(dialect, [
-          { what: "cluster", run: () => c.tenant.api().clusterStatus({}) },
-          { what: "snapshots", run: () => c.tenant.listFullSnapshots() },
+          { what: "cluster", run: () => c.direct.api().clusterStatus({}) },
+          { what: "snapshots", run: () => c.direct.listFullSnapshots() },
           // Harmless to whoever may: nothing is asked for, or what is asked for is not there.
-          { what: "change aliases", run: () => understood(c.tenant.updateCollectionAliases({ actions: [] })) },
+          { what: "change aliases", run: () => understood(c.direct.updateCollectionAliases({ actions: [] })) },
           {
             what: "delete a collection",
-            run: () => understood(c.tenant.deleteCollection(`${c.names.collection}_verify_none`)),
+            run: () => understood(c.direct.deleteCollection(`${c.names.collection}_verify_none`)),
           },
         ]),
+    },
+    {
+      test: "telemetry",
+      expected: "DENIED",
+      accepted: ({ servers }) =>
+        servers.qdrant.gateway
+          ? undefined
+          : "accepted by qdrantGateway: false: tenants see each other's collection names",
+      run: async (c) => {
+        const found = await refused(closed, [
+          { what: "telemetry", run: () => c.tenant.api().telemetry({ details_level: 2, anonymize: false }) },
+          { what: "issues", run: () => c.tenant.api().getIssues({}) },
+        ]);
+        if (found.result !== "ALLOWED") return found;
+        return { ...found, detail: `${found.detail}. ${howToClose}` };
+      },
     },
     {
       test: "application_guard",

@@ -16,7 +16,8 @@ export interface Check {
   readonly result: Result;
   /** When it ended: `2026-02-11T12:00:00Z`. */
   readonly timestamp: string;
-  readonly expected: "OK" | "DENIED";
+  /** `ALLOWED`: a leak that the operator accepts; `detail` says by which setting. */
+  readonly expected: "OK" | "DENIED" | "ALLOWED";
   readonly pass: boolean;
   /** Why, in a few words, without secrets; empty when there is nothing to add. */
   readonly detail: string;
@@ -42,12 +43,14 @@ export async function formatReport(report: Report): Promise<string> {
     chars: { mid: "", "left-mid": "", "mid-mid": "", "right-mid": "" }, // No line between the rows.
   });
   for (const check of report.checks) {
-    const why = check.pass ? "" : check.detail;
+    const why = check.pass && check.result !== "ALLOWED" ? "" : check.detail;
     table.push([check.pass ? "✓" : "✗", check.store, check.test, check.result, check.expected, wrapped(why, 60)]);
   }
   const failed = report.checks.filter((check) => !check.pass).length;
+  const accepted = report.checks.filter((check) => check.expected === "ALLOWED").length;
+  const but = accepted === 0 ? "" : ` Leaks that were accepted: ${accepted}.`;
   const verdict = report.overall_pass
-    ? `Tenant ${report.tenant_id} is isolated: ${report.checks.length} checks passed.`
+    ? `Tenant ${report.tenant_id} is isolated: ${report.checks.length} checks passed.${but}`
     : `Tenant ${report.tenant_id} is NOT isolated: ${failed} of ${report.checks.length} checks failed.`;
   return `${table.toString()}\n${verdict}`;
 }

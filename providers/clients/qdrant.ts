@@ -7,17 +7,21 @@ import { trusting } from "./tls.ts";
 /** One point for each valid token: a token names its point, so deleting the point revokes it at once (`value_exists`). */
 export const tokenStateCollection = "platform_token_state";
 
-/** A client with this API key or token (the administrator's unless given). */
+/**
+ * A client with this API key or token (the administrator's unless given).
+ * @param url the server's own unless given; tenants reach it at `tenantUrl`
+ */
 export async function qdrantClient(
   { qdrant }: Pick<Servers, "qdrant">,
   apiKey: string = qdrant.apiKey,
+  url: URL = qdrant.url,
 ): Promise<QdrantClient> {
   const { QdrantClient } = await import("@qdrant/js-client-rest");
   // The port is part of the URL; the client would otherwise add 6333 to a URL without one.
-  const port = Number(qdrant.url.port || (qdrant.url.protocol === "https:" ? 443 : 80));
+  const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
   // As a header: given as `apiKey` the client prints a warning into every update of a store on loopback.
   const headers = { "api-key": apiKey };
-  const options = { url: qdrant.url.origin, port, headers, checkCompatibility: false, timeout: 10_000 };
+  const options = { url: url.origin, port, headers, checkCompatibility: false, timeout: 10_000 };
   const client = new QdrantClient(options);
   if (qdrant.ca === undefined) return client;
   const { Agent } = await import("undici");

@@ -27,6 +27,19 @@ export const settings = {
   pgSslMode: { env: "PGSSLMODE", config: "pgSslMode", fallback: "verify-full", example: "verify-full" },
   qdrantUrl: { env: "QDRANT_URL", config: "qdrantUrl", example: "http://127.0.0.1:6333" },
   qdrantApiKey: { env: "QDRANT_API_KEY", config: "qdrantApiKey", secret: true, example: "…" },
+  qdrantTenantUrl: {
+    env: "QDRANT_TENANT_URL",
+    config: "qdrantTenantUrl",
+    optional: true,
+    example: "http://127.0.0.1:6335",
+  },
+  qdrantTenantGrpcUrl: {
+    env: "QDRANT_TENANT_GRPC_URL",
+    config: "qdrantTenantGrpcUrl",
+    optional: true,
+    example: "http://127.0.0.1:6336",
+  },
+  qdrantGateway: { env: "QDRANT_GATEWAY", config: "qdrantGateway", fallback: "true", example: "true" },
   redisUrl: { env: "REDIS_URL", config: "redisUrl", secret: true, example: "redis://admin:…@127.0.0.1:6379" },
   caFile: { env: "TENANT_CA_FILE", config: "caFile", optional: true, example: "/etc/ssl/stores-ca.pem" },
 } as const satisfies Record<string, Setting>;
@@ -44,6 +57,9 @@ const destinations: readonly { readonly where: readonly SettingName[]; readonly 
   { where: ["qdrantUrl", "caFile"], credential: "qdrantApiKey" },
   { where: ["caFile"], credential: "redisUrl" },
 ];
+
+/** What belongs to one Qdrant server: the environment's says nothing about a server that the configuration names. */
+const aboutQdrant: readonly SettingName[] = ["qdrantTenantUrl", "qdrantTenantGrpcUrl", "qdrantGateway"];
 
 /** What the configuration sends a credential of the environment to: a line each. */
 function strayCredentials(config: ConfigLookup): string[] {
@@ -90,7 +106,16 @@ export interface Servers {
     /** libpq's words: disable, require, verify-ca, verify-full. */
     readonly sslMode: string;
   };
-  readonly qdrant: Trust & { readonly url: URL; readonly apiKey: string };
+  readonly qdrant: Trust & {
+    readonly url: URL;
+    readonly apiKey: string;
+    /** Where tenants reach it: the gateway's URL. `url` where there is none. */
+    readonly tenantUrl: URL;
+    /** Where tenants reach gRPC; undefined where it is not offered. */
+    readonly tenantGrpcUrl: URL | undefined;
+    /** False: the operator accepts that tenants reach what a gateway would close. */
+    readonly gateway: boolean;
+  };
   readonly redis: Trust & { readonly url: URL };
 }
 
@@ -138,7 +163,8 @@ export function servers(env: NodeJS.ProcessEnv = process.env, config: ConfigLook
   const problems: string[] = strayCredentials(config);
   const value = (name: SettingName): string => {
     const setting: Setting = settings[name];
-    const found = config(setting.config) || env[setting.env] || setting.fallback;
+    const elsewhere = aboutQdrant.includes(name) && Boolean(config(settings.qdrantUrl.config));
+    const found = config(setting.config) || (elsewhere ? undefined : env[setting.env]) || setting.fallback;
     if (found === undefined && !setting.optional) {
       problems.push(`${setting.env} is not set (for example ${setting.example}; or configuration ${setting.config})`);
     }
@@ -159,6 +185,12 @@ export function servers(env: NodeJS.ProcessEnv = process.env, config: ConfigLook
     }
     return new URL("http://unset.invalid");
   };
+  const optionalUrl = (name: SettingName, protocols: readonly string[]): URL | undefined =>
+    value(name) === "" ? undefined : url(name, protocols);
+  const http = ["http:", "https:"];
+  const qdrantUrl = url("qdrantUrl", http);
+  const gateway = value("qdrantGateway");
+  if (gateway !== "true" && gateway !== "false") problems.push("QDRANT_GATEWAY must be true or false");
   const trust = (setting: string, file: string | undefined): Trust => {
     if (!file) return {};
     try {
@@ -175,7 +207,7 @@ export function servers(env: NodeJS.ProcessEnv = process.env, config: ConfigLook
   if (!Number.isInteger(port) || port < 1 || port > 65535) problems.push(`PGPORT must be a port from 1 to 65535`);
   const found: Servers = {
     minio: {
-      endpoint: url("minioEndpoint", ["http:", "https:"]),
+      endpoint: url("minioEndpoint", http),
       user: value("minioUser"),
       password: value("minioPassword"),
       ...all,
@@ -188,7 +220,14 @@ export function servers(env: NodeJS.ProcessEnv = process.env, config: ConfigLook
       sslMode: value("pgSslMode"),
       ...(rootCert ? trust("PGSSLROOTCERT", rootCert === "system" ? undefined : rootCert) : all),
     },
-    qdrant: { url: url("qdrantUrl", ["http:", "https:"]), apiKey: value("qdrantApiKey"), ...all },
+    qdrant: {
+      url: qdrantUrl,
+      apiKey: value("qdrantApiKey"),
+      tenantUrl: optionalUrl("qdrantTenantUrl", http) ?? qdrantUrl,
+      tenantGrpcUrl: optionalUrl("qdrantTenantGrpcUrl", http),
+      gateway: gateway === "true",
+      ...all,
+    },
     redis: { url: url("redisUrl", ["redis:", "rediss:"]), ...all },
   };
   if (problems.length > 0) {

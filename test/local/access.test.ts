@@ -31,7 +31,7 @@ test("credentials are for the owner's eyes", () => {
   expect(mode(writeComposeEnv({ dir, ports }))).toBe(0o600);
   expect(mode(join(dir, "redis/redis.conf"))).toBe(0o600);
   expect(mode(join(dir, "redis/users.acl"))).toBe(0o600);
-  for (const name of ["minio", "postgresql", "qdrant", "redis"]) expect(mode(join(dir, name))).toBe(0o700);
+  for (const name of ["minio", "postgresql", "qdrant", "gateway", "redis"]) expect(mode(join(dir, name))).toBe(0o700);
 });
 
 test("no secret is in a command line, a log or Redis's files", () => {
@@ -46,7 +46,7 @@ test("no secret is in a command line, a log or Redis's files", () => {
 });
 
 test("everything listens on the loopback address only", () => {
-  const wanted = [ports.minio, ports.postgresql, ports.qdrant, ports.qdrantGrpc, ports.redis];
+  const wanted = Object.values<number>({ ...ports });
   const addresses = ["/proc/net/tcp", "/proc/net/tcp6"]
     .flatMap((table) => readFileSync(table, "utf8").split("\n").slice(1))
     .map((line) => line.trim().split(/\s+/))
@@ -58,8 +58,8 @@ test("everything listens on the loopback address only", () => {
   for (const address of addresses) expect(["0100007F", "00000000000000000000000001000000"]).toContain(address);
 });
 
-test.runIf(process.getuid?.() === 0)("started by root, PostgreSQL and Redis do not run as root", () => {
-  for (const name of ["postgresql", "redis"]) {
+test.runIf(process.getuid?.() === 0)("started by root, PostgreSQL, Redis and nginx do not run as root", () => {
+  for (const name of ["postgresql", "redis", "gateway"]) {
     expect(readFileSync(`/proc/${processOf(name)}/status`, "utf8")).not.toMatch(/^Uid:\s+0\s/m);
     // Nor with a capability: this folder needs none.
     expect(readFileSync(`/proc/${processOf(name)}/status`, "utf8")).toMatch(/^CapEff:\s+0+$/m);

@@ -26,8 +26,8 @@ const compose = parse(text, { merge: true }) as {
   configs: Record<string, { content: string }>;
 };
 
-test("the four stores, pinned, on the loopback address, with the default ports", () => {
-  expect(Object.keys(compose.services)).toEqual(["minio", "postgresql", "qdrant", "redis"]);
+test("the four stores and the gateway, pinned, on the loopback address, with the default ports", () => {
+  expect(Object.keys(compose.services)).toEqual(["minio", "postgresql", "qdrant", "gateway", "redis"]);
   for (const { image, ports, healthcheck } of Object.values(compose.services)) {
     expect(image).toMatch(/^[a-z/]+:[\w.-]*\d[\w.-]*$/);
     for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:\$\{[A-Z_]+:-1\d{4}\}:\d+$/);
@@ -53,7 +53,12 @@ test("every variable it takes is in the env file, which has the credentials that
     QDRANT_API_KEY: variables["QDRANT_API_KEY"],
   });
   // Characters that Compose would read as more than themselves.
-  expect(file).not.toMatch(/[$'"\s\\](?!\n|$)(?<!\n)/);
+  expect(file.replace(/^QDRANT_GATEWAY_FILE='[^']+'$/m, "")).not.toMatch(/[$'"\s\\](?!\n|$)(?<!\n)/);
+});
+
+test("the gateway's configuration is beside it, and lets tenants reach Qdrant's container", () => {
+  const file = /^QDRANT_GATEWAY_FILE='(.+)'$/m.exec(readFileSync(writeComposeEnv(stores), "utf8"))?.[1] ?? "";
+  expect(readFileSync(file, "utf8")).toMatch(/listen 6335;.*server qdrant:6333;|server qdrant:6333;.*listen 6335;/s);
 });
 
 test("its shell scripts write what they should", () => {

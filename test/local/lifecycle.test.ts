@@ -66,8 +66,8 @@ async function withRedis<T>(work: (client: Redis) => Promise<T>): Promise<T> {
   }
 }
 
-test("all four start, answer and are described", () => {
-  expect(first.map(({ name }) => name)).toEqual(["minio", "postgresql", "qdrant", "redis"]);
+test("all start, answer and are described", () => {
+  expect(first.map(({ name }) => name)).toEqual(["minio", "postgresql", "qdrant", "gateway", "redis"]);
   for (const store of first) {
     expect(store).toMatchObject({ running: true, ready: true, port: ports[store.name] });
     expect(store.version).toMatch(/\w/);
@@ -115,7 +115,7 @@ test("data outlive stop and start, and open connections do not hold up the stop"
   const started = performance.now();
   const stopped = await stopStores({ dir, ports });
   expect(performance.now() - started).toBeLessThan(10_000);
-  expect(stopped.map(({ by }) => by)).toEqual(["SIGTERM", "SIGINT", "SIGTERM", "SIGTERM"]);
+  expect(stopped.map(({ by }) => by)).toEqual(["SIGTERM", "SIGINT", "SIGTERM", "SIGTERM", "SIGTERM"]);
   expect((await statusStores({ dir, ports })).some(({ running, ready }) => running || ready)).toBe(false);
   await startStores({ dir, ports });
 
@@ -145,7 +145,7 @@ describe("status", () => {
     expect((await command("stores", ["stop", "redis"], stores)).stdout).toBe("Redis: was not running\n");
     const { code, stdout } = await command("stores", ["status", "--json"], stores);
     expect(code).toBe(3);
-    expect((JSON.parse(stdout) as StoreStatus[]).map(({ ready }) => ready)).toEqual([true, true, true, false]);
+    expect((JSON.parse(stdout) as StoreStatus[]).map(({ ready }) => ready)).toEqual([true, true, true, true, false]);
     const { code: started, stderr } = await command("stores", ["start"], stores);
     expect({ started, stderr }).toMatchObject({ started: 0 });
     expect(numbers(await statusStores({ dir, ports, only: ["minio", "postgresql", "qdrant"] }))).toEqual(before);

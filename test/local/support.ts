@@ -48,8 +48,9 @@ export function temporaryStores(offset: number, mode: 0o755 | 0o700 = 0o755): Te
 
 // The tests of another checkout may run at the same time.
 function freeOffset(from: number): number {
-  const start = 2 * Math.floor(Math.random() * 40);
-  for (let step = 0; step < 80; step += 2) {
+  // Qdrant and its gateway take four ports in a row.
+  const start = 4 * Math.floor(Math.random() * 20);
+  for (let step = 0; step < 80; step += 4) {
     const offset = from + ((start + step) % 80);
     if (Object.values(portsAt(offset)).every((port: number) => whoListens(port) === undefined)) return offset;
   }

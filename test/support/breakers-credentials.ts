@@ -46,6 +46,15 @@ const tokenBreaker = (
   });
 
 export const qdrantBreakers: Breaker[] = [
+  {
+    name: "tenants reach Qdrant without the gateway",
+    fails: ["qdrant/telemetry"],
+    async breakIt() {
+      const before = process.env["QDRANT_TENANT_URL"];
+      process.env["QDRANT_TENANT_URL"] = servers().qdrant.url.origin;
+      return async () => Object.assign(process.env, { QDRANT_TENANT_URL: before });
+    },
+  },
   tokenBreaker(
     "token for every collection (no access claim)",
     ["qdrant/cross_collection", "qdrant/collection_listing", "qdrant/global_access"],

@@ -4,7 +4,17 @@ import { basename, join } from "node:path";
 import { root } from "../../toolchain/paths.ts";
 
 /** What the program consists of. Packages are found above the copy, which lies inside the checkout. */
-const parts = ["Pulumi.yaml", "package.json", "stacks", "components", "providers", "cli", "local", "toolchain"];
+const parts = [
+  "Pulumi.yaml",
+  "package.json",
+  "stacks",
+  "components",
+  "providers",
+  "cli",
+  "gateway",
+  "local",
+  "toolchain",
+];
 
 /** Makes a fresh copy in `folder` and returns it. Stack files (`Pulumi.<stack>.yaml`) stay behind. */
 export async function makeCheckout(folder: string): Promise<string> {

@@ -37,7 +37,13 @@ it("reads everything from the environment", () => {
   expect(servers(environment, none)).toEqual({
     minio: { endpoint: new URL("http://127.0.0.1:9000"), user: "minio-admin", password: "s3cret-minio" },
     postgresql: { host: "127.0.0.1", port: 5433, user: "postgres", password: "s3cret-postgresql", sslMode: "disable" },
-    qdrant: { url: new URL("https://qdrant.example:6333"), apiKey: "s3cret-qdrant" },
+    qdrant: {
+      url: new URL("https://qdrant.example:6333"),
+      apiKey: "s3cret-qdrant",
+      tenantUrl: new URL("https://qdrant.example:6333"),
+      tenantGrpcUrl: undefined,
+      gateway: true,
+    },
     redis: { url: new URL("redis://admin:s3cret-redis@127.0.0.1:6379") },
   });
 });
@@ -82,6 +88,43 @@ it.each([
   expect(message.split("\n  - ")).toHaveLength(1 + expected.length);
 });
 
+describe("where tenants reach Qdrant", () => {
+  const gateway = {
+    QDRANT_TENANT_URL: "https://vectors.example",
+    QDRANT_TENANT_GRPC_URL: "https://vectors.example:6336",
+  };
+
+  it("is the gateway, when it is named", () => {
+    expect(from({ ...gateway, QDRANT_GATEWAY: "false" }).qdrant).toMatchObject({
+      url: new URL("https://qdrant.example:6333"),
+      tenantUrl: new URL("https://vectors.example"),
+      tenantGrpcUrl: new URL("https://vectors.example:6336"),
+      gateway: false,
+    });
+  });
+
+  it("is not the environment's gateway for a server that the configuration names", () => {
+    const theirs = { qdrantUrl: "https://other.example", qdrantApiKey: "theirs" };
+    const url = new URL("https://other.example");
+    const environments = { ...gateway, QDRANT_GATEWAY: "false" };
+    expect(from(environments, theirs).qdrant).toMatchObject({
+      tenantUrl: url,
+      tenantGrpcUrl: undefined,
+      gateway: true,
+    });
+    const named = from(environments, { ...theirs, qdrantTenantUrl: "https://own.example" });
+    expect(named.qdrant.tenantUrl.href).toBe("https://own.example/");
+  });
+
+  it.each([
+    [{ QDRANT_TENANT_URL: "vectors.example" }, "QDRANT_TENANT_URL is not a URL starting with http:// or https://"],
+    [{ QDRANT_TENANT_GRPC_URL: "grpc://x" }, "QDRANT_TENANT_GRPC_URL is not a URL starting with http:// or https://"],
+    [{ QDRANT_GATEWAY: "no" }, "QDRANT_GATEWAY must be true or false"],
+  ])("%j is refused", (over, expected) => {
+    expect(problem(() => from(over))).toContain(`  - ${expected}`);
+  });
+});
+
 it("configuration wins over the environment, key by key", () => {
   const { minio, postgresql, qdrant, redis } = from(
     {},
@@ -115,7 +158,7 @@ describe("the environment's credential goes to the environment's server only", (
   });
 
   it("a credential alone is for the environment's server", () => {
-    expect(from({}, { qdrantApiKey: "theirs" }).qdrant).toEqual({
+    expect(from({}, { qdrantApiKey: "theirs" }).qdrant).toMatchObject({
       url: new URL("https://qdrant.example:6333"),
       apiKey: "theirs",
     });

@@ -19,6 +19,8 @@ Object.assign(process.env, {
   PGPORT: "5433",
   PGSSLMODE: "disable",
   QDRANT_URL: "http://127.0.0.1:6333",
+  QDRANT_TENANT_URL: "http://127.0.0.1:6335",
+  QDRANT_TENANT_GRPC_URL: "http://127.0.0.1:6336",
   REDIS_URL: "redis://administrator-redis:administrator-redis-password@127.0.0.1:6379",
 });
 

@@ -216,7 +216,8 @@ describe("the inputs are exactly these", () => {
         endpoints: {
           minio: "http://127.0.0.1:9000/tenant-acme-bucket",
           postgresql: "postgresql://127.0.0.1:5433/tenant_acme",
-          qdrant: "http://127.0.0.1:6333/collections/tenant_acme",
+          qdrant: "http://127.0.0.1:6335/collections/tenant_acme",
+          qdrantGrpc: "http://127.0.0.1:6336",
           redis: "redis://127.0.0.1:6379",
           redisKeyPrefix: "tenant:acme:",
         },

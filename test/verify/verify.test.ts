@@ -121,6 +121,41 @@ describe("a broken guarantee", () => {
   });
 });
 
+describe("an accepted leak", () => {
+  const real = servers();
+  const open = { ...real, qdrant: { ...real.qdrant, tenantUrl: real.qdrant.url, gateway: false } };
+
+  it("passes, and the report says so", async () => {
+    const report = await verifyTenant(id, { ...options, servers: open });
+    expect(failed(report)).toEqual([]);
+    expect(found(report, "qdrant/telemetry")).toMatchObject({
+      result: "ALLOWED",
+      expected: "ALLOWED",
+      detail: "accepted by qdrantGateway: false: tenants see each other's collection names",
+    });
+    const shown = await formatReport(report);
+    expect(shown).toContain("accepted by qdrantGateway: false");
+    expect(shown).toContain(`${report.checks.length} checks passed. Leaks that were accepted: 1.`);
+  });
+
+  it("is no leak behind a gateway", async () => {
+    const report = await verifyTenant(id, {
+      ...options,
+      servers: { ...real, qdrant: { ...real.qdrant, gateway: false } },
+    });
+    expect(found(report, "qdrant/telemetry")).toMatchObject({ result: "DENIED", expected: "DENIED" });
+  });
+
+  it("without acceptance names the remedy", async () => {
+    const strict = { ...open, qdrant: { ...open.qdrant, gateway: true } };
+    const report = await verifyTenant(id, { ...options, servers: strict });
+    expect(failed(report)).toEqual(["qdrant/telemetry"]);
+    expect(found(report, "qdrant/telemetry")?.detail).toMatch(
+      /docs\/operations\.md.*QDRANT_TENANT_URL.*QDRANT_GATEWAY=false/,
+    );
+  });
+});
+
 describe("nothing to be refused by", () => {
   it("fails the cross-tenant checks and names the platform stack", async () => {
     const report = await verifyTenant(id, { other: "nobody" });
@@ -153,7 +188,10 @@ function serversWith(store: Store, port: number): Servers {
   return {
     minio: store === "minio" ? { ...real.minio, endpoint: at(real.minio.endpoint) } : real.minio,
     postgresql: store === "postgresql" ? { ...real.postgresql, port } : real.postgresql,
-    qdrant: store === "qdrant" ? { ...real.qdrant, url: at(real.qdrant.url) } : real.qdrant,
+    qdrant:
+      store === "qdrant"
+        ? { ...real.qdrant, url: at(real.qdrant.url), tenantUrl: at(real.qdrant.tenantUrl) }
+        : real.qdrant,
     redis: store === "redis" ? { url: at(real.redis.url) } : real.redis,
   };
 }

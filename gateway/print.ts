@@ -1,0 +1,40 @@
+// npm run -s gateway -- --qdrant HOST:PORT …: the gateway's nginx configuration, for a deployment of your own.
+import { Command } from "commander";
+import { gatewayConfiguration } from "./nginx.ts";
+
+interface Options {
+  readonly qdrant: string;
+  readonly qdrantGrpc: string;
+  readonly listen: string;
+  readonly listenGrpc: string;
+  readonly certificate?: string;
+  readonly key?: string;
+  readonly qdrantCa?: string;
+}
+
+const program = new Command("npm run -s gateway --")
+  .description("Prints the configuration of the gateway in front of Qdrant, for nginx's http block (1.22 or later)")
+  .requiredOption("--qdrant <host:port>", "Qdrant's REST interface; tenants must not reach it any other way")
+  .requiredOption("--qdrant-grpc <host:port>", "Qdrant's gRPC interface")
+  .option("--listen <address>", "where tenants reach REST, as nginx's `listen`", "6335")
+  .option("--listen-grpc <address>", "where tenants reach gRPC, as nginx's `listen`", "6336")
+  .option("--certificate <file>", "TLS towards tenants: PEM, absolute path")
+  .option("--key <file>", "its private key: PEM, absolute path")
+  .option("--qdrant-ca <file>", "TLS towards Qdrant: PEM of the CA that signed its certificate, absolute path")
+  .addHelpText(
+    "after",
+    `
+Example: npm run -s gateway -- --qdrant 10.0.0.5:6333 --qdrant-grpc 10.0.0.5:6334 > /etc/nginx/conf.d/qdrant.conf`,
+  )
+  .action(({ certificate, key, ...options }: Options) => {
+    if ((certificate === undefined) !== (key === undefined)) throw new Error("--certificate and --key go together");
+    const tls = certificate === undefined || key === undefined ? {} : { certificate: { certificate, key } };
+    process.stdout.write(gatewayConfiguration({ ...options, ...tls }));
+  });
+
+try {
+  await program.parseAsync();
+} catch (error) {
+  process.stderr.write(`gateway: ${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
