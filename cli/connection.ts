@@ -1,6 +1,7 @@
 // How an application of a tenant connects: endpoints from the servers, names from the id, secrets from the SOPS file.
 import { tenantNames } from "../components/names.ts";
 import { readCredentials } from "../providers/clients/credentials.ts";
+import { formatRedisUrl } from "../providers/clients/redis-url.ts";
 import { servers } from "../providers/clients/servers.ts";
 
 /** Everything an application needs. Holds secrets. */
@@ -28,7 +29,7 @@ export interface Connection {
     readonly api_key: string;
   };
   readonly redis: {
-    /** With user and password. */
+    /** With user and password; the form says whether it is a server, nodes of a cluster or sentinels (README.md). */
     readonly url: string;
     readonly user: string;
     readonly password: string;
@@ -44,9 +45,7 @@ export async function connection(id: string): Promise<Connection> {
   const { minio, postgresql, qdrant, redis } = servers();
   const credentials = await readCredentials(id);
   const { host, port, sslMode } = postgresql;
-  const redisUrl = new URL(`${redis.url.protocol}//${redis.url.host}`);
-  redisUrl.username = names.redisUser;
-  redisUrl.password = credentials.redis_password;
+  const redisAs = { user: names.redisUser, password: credentials.redis_password };
   return {
     tenant_id: id,
     minio: {
@@ -70,9 +69,8 @@ export async function connection(id: string): Promise<Connection> {
       api_key: credentials.qdrant_api_key,
     },
     redis: {
-      url: redisUrl.href,
-      user: names.redisUser,
-      password: credentials.redis_password,
+      url: formatRedisUrl(redis, redisAs),
+      ...redisAs,
       key_prefix: names.keyPrefix,
     },
     tenant_api_key: credentials.tenant_api_key,

@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import { AuditEvent } from "../providers/audit-event.ts";
 import { catalogsVersion } from "../providers/clients/catalogs.ts";
 import { tenantCommands } from "../providers/clients/redis-commands.ts";
+import { formatRedisUrl } from "../providers/clients/redis-url.ts";
 import { servers } from "../providers/clients/servers.ts";
 import { DataGuard } from "../providers/data-guard.ts";
 import type { QdrantCollectionInputs } from "../providers/qdrant-collection.ts";
@@ -124,7 +125,7 @@ function endpointsOf({ bucket, collection, database, keyPrefix }: TenantNames): 
     postgresql: `postgresql://${postgresql.host}:${postgresql.port}/${database}`,
     qdrant: `${qdrant.tenantUrl.origin}/collections/${collection}`,
     ...(qdrant.tenantGrpcUrl && { qdrantGrpc: qdrant.tenantGrpcUrl.origin }),
-    redis: `${redis.url.protocol}//${redis.url.host}`,
+    redis: formatRedisUrl(redis),
     redisKeyPrefix: keyPrefix,
   };
 }

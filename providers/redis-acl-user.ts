@@ -1,8 +1,10 @@
-// A Redis ACL user for one key prefix (plan, section 5.2, with the rules of isolation.md).
+// A Redis ACL user for one key prefix (plan, section 5.2, with the rules of isolation.md), the same on every node.
 import { secret, type CustomResourceOptions, type Input } from "@pulumi/pulumi";
 import type { Redis } from "ioredis";
-import { tenantCommands } from "./clients/redis-commands.ts";
-import { eachKeyBatch, withRedis } from "./clients/redis.ts";
+import { clusterCommands, tenantCommands } from "./clients/redis-commands.ts";
+import { removeKeys } from "./clients/redis-keys.ts";
+import { onEveryNode, withRedisNodes, type ConnectedNode } from "./clients/redis-nodes.ts";
+import { fieldsOf } from "./clients/redis.ts";
 import { servers } from "./clients/servers.ts";
 import { DynamicResource } from "./dynamic.ts";
 import { dynamicProvider } from "./lifecycle.ts";
@@ -18,7 +20,7 @@ export interface RedisAclUserInputs {
 }
 
 interface RedisAclUserState extends RedisAclUserInputs {
-  /** What the server says of the user after the rules were applied, without its passwords; compared on refresh. */
+  /** What every node says of the user after the rules were applied, without its passwords; compared on refresh. */
   readonly granted: string;
 }
 
@@ -29,10 +31,9 @@ interface ServerView {
 
 /** ACL GETUSER as it is shown in a diff; undefined when there is no such user. */
 async function viewOf(client: Redis, user: string): Promise<ServerView | undefined> {
-  const reply = (await client.call("ACL", "GETUSER", user)) as unknown[] | null;
+  const reply = await client.call("ACL", "GETUSER", user);
   if (reply === null) return undefined;
-  const fields = new Map<string, unknown>();
-  for (let index = 0; index < reply.length; index += 2) fields.set(String(reply[index]), reply[index + 1]);
+  const fields = fieldsOf(reply);
   const list = (name: string): string => [fields.get(name) ?? []].flat(2).map(String).join(" ");
   return {
     granted: ["flags", "commands", "keys", "channels", "selectors"].map((name) => `${name}: ${list(name)}`).join("\n"),
@@ -47,46 +48,74 @@ export function aclRules({ prefix, passwordHash, commands }: RedisAclUserInputs)
   return [...identity, `~${prefix}*`, "resetchannels", `&${prefix}*`, ...commands];
 }
 
+/** Not kept over a restart is not provisioned, nor removed. */
+async function save(client: Redis): Promise<void> {
+  try {
+    await client.call("ACL", "SAVE");
+  } catch (cause) {
+    throw new Error(`ACL SAVE failed (${(cause as Error).message}): the server needs an aclfile`, { cause });
+  }
+}
+
+/** Makes the user as desired on every node, or, when it is new, on none. */
+async function apply(nodes: readonly ConnectedNode[], desired: RedisAclUserInputs, isNew: boolean): Promise<void> {
+  const { user } = desired;
+  try {
+    await onEveryNode(nodes, async ({ client }) => {
+      await client.call("ACL", "SETUSER", user, ...aclRules(desired));
+      await save(client);
+      // Connections that authenticated with the former password or rules live on otherwise.
+      if (!isNew) await client.call("CLIENT", "KILL", "USER", user);
+    });
+  } catch (cause) {
+    if (isNew)
+      await Promise.allSettled(nodes.map(({ client }) => client.call("ACL", "DELUSER", user).then(() => save(client))));
+    throw cause;
+  }
+}
+
 export const provider = dynamicProvider<RedisAclUserInputs, RedisAclUserState>({
   describe: ({ user }) => `Redis ACL user ${user}`,
   id: ({ user }) => user,
   inputs: { user: "replace", prefix: "replace", passwordHash: "update", commands: "update" },
   async ensure(desired, previous) {
-    const { user } = desired;
-    return withRedis(servers(), async (client) => {
-      await client.call("ACL", "SETUSER", user, ...aclRules(desired));
-      try {
-        await client.call("ACL", "SAVE");
-      } catch (cause) {
-        // Not kept over a restart is not provisioned.
-        if (previous === undefined) await client.call("ACL", "DELUSER", user);
-        throw new Error(`ACL SAVE failed (${(cause as Error).message}): the server needs an aclfile`, { cause });
-      }
-      // Connections that authenticated with the former password or rules live on otherwise.
-      if (previous !== undefined) await client.call("CLIENT", "KILL", "USER", user);
-      const view = await viewOf(client, user);
-      return { ...desired, granted: view?.granted ?? "" };
+    return withRedisNodes(servers(), async (nodes, { cluster }) => {
+      const commands = cluster ? [...desired.commands, ...clusterCommands] : desired.commands;
+      await apply(nodes, { ...desired, commands }, previous === undefined);
+      const views = await onEveryNode(nodes, async ({ client }) => viewOf(client, desired.user));
+      const granted = new Set(views.map((view) => view?.granted ?? ""));
+      if (granted.size > 1)
+        throw new Error("the nodes understand the same rules in different ways: use one version of Redis");
+      return { ...desired, granted: [...granted].join() };
     });
   },
   async observe(recorded) {
-    const view = await withRedis(servers(), (client) => viewOf(client, recorded.user));
-    if (view === undefined) return undefined;
-    return {
-      ...recorded,
-      granted: view.granted,
-      // Differs from the desired rules, so that the next update puts them back.
-      commands: view.granted === recorded.granted ? recorded.commands : view.granted.split("\n"),
-      passwordHash: view.passwordHashes.join(",") === recorded.passwordHash ? recorded.passwordHash : "changed outside",
-    };
+    return withRedisNodes(servers(), async (nodes) => {
+      const views = await onEveryNode(nodes, async ({ client }) => viewOf(client, recorded.user));
+      if (views.every((view) => view === undefined)) return undefined;
+      // Names the node, and differs from the desired rules, so that the next update puts them back.
+      const differing = views.flatMap((view, index) => {
+        if (view?.granted === recorded.granted) return [];
+        const lines = view?.granted.split("\n") ?? ["no such user"];
+        return nodes.length === 1 ? lines : [`on ${nodes[index]?.name}:`, ...lines];
+      });
+      const samePassword = views.every(
+        (view) => view === undefined || view.passwordHashes.join(",") === recorded.passwordHash,
+      );
+      return {
+        ...recorded,
+        granted: differing.length === 0 ? recorded.granted : differing.join("\n"),
+        commands: differing.length === 0 ? recorded.commands : differing,
+        passwordHash: samePassword ? recorded.passwordHash : "changed outside",
+      };
+    });
   },
   async remove({ user, prefix }) {
-    await withRedis(servers(), async (client) => {
+    await withRedisNodes(servers(), async (nodes) => {
       // The user first: it ends the user's connections, so that nothing is written behind the deletion.
-      await client.call("ACL", "DELUSER", user);
-      await eachKeyBatch(client, prefix, async (keys) => {
-        await client.unlink(...keys);
-      });
-      await client.call("ACL", "SAVE");
+      await onEveryNode(nodes, ({ client }) => client.call("ACL", "DELUSER", user));
+      await removeKeys(nodes, prefix);
+      await onEveryNode(nodes, ({ client }) => save(client));
     });
   },
 });

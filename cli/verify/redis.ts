@@ -1,30 +1,19 @@
 // Redis: the tenant's user reaches its key prefix and its channels, and no command that crosses prefixes (plan, section 5.3).
-import type { Redis } from "ioredis";
-import { withRedis } from "../../providers/clients/redis.ts";
-import type { Servers } from "../../providers/clients/servers.ts";
-import { trusting } from "../../providers/clients/tls.ts";
-import { Mismatch, refused, works, type Dialect, type StoreDefinition, type Subject } from "./checks.ts";
+// Users are not replicated: each node is asked.
+import { addressText } from "../../providers/clients/redis-url.ts";
+import { Mismatch, refused, works, type StoreDefinition } from "./checks.ts";
 import { newTrace } from "./probe.ts";
-
-const dialect: Dialect = {
-  code: (error) => {
-    const { name, message } = error as { name?: string; message?: string };
-    return name === "ReplyError" ? message?.split(" ")[0] : undefined;
-  },
-  refusals: ["NOPERM"],
-};
-
-/** DENIED is the answer of a server in protected mode. */
-const unauthenticated: Dialect = { ...dialect, refusals: ["NOAUTH", "DENIED"] };
+import {
+  anonymously,
+  dialect,
+  refusedOnEveryNode,
+  unauthenticated,
+  withClients,
+  type Context,
+} from "./redis-clients.ts";
 
 /** Seconds a trace lives: a killed verification leaves nothing longer. */
 const lifetime = 60;
-
-interface Context extends Subject {
-  readonly tenant: Redis;
-  readonly admin: Redis;
-  readonly connect: <T>(work: (client: Redis) => Promise<T>) => Promise<T>;
-}
 
 /**
  * Commands no tenant may give. The server looks at the right before it looks at the arguments, so those that would do
@@ -66,48 +55,35 @@ async function understood(command: Promise<unknown>): Promise<void> {
   });
 }
 
-/** PING without a user, past every client: those greet the server first and fail there, each in its own way. */
-async function anonymousPing({ url, ca }: Servers["redis"]): Promise<void> {
-  const [{ connect }, { connect: connectSecurely }] = await Promise.all([import("node:net"), import("node:tls")]);
-  const host = url.hostname.replace(/^\[|\]$/g, "");
-  const port = Number(url.port || 6379);
-  const socket =
-    url.protocol === "rediss:" ? connectSecurely({ host, port, ...trusting(ca) }) : connect({ host, port });
-  try {
-    const reply = await new Promise<string>((done, fail) => {
-      socket.once("data", (data: Buffer) => done(data.toString("utf8").trim()));
-      socket.once("error", fail).once("end", () => fail(new Error("the server closed the connection")));
-      socket.write("PING\r\n");
-    });
-    if (reply.startsWith("-")) throw Object.assign(new Error(reply.slice(1)), { name: "ReplyError" });
-  } finally {
-    socket.destroy();
-  }
-}
-
 /** A message on the tenant's own channel arrives. */
-async function ownChannel({ tenant, connect, names }: Context): Promise<void> {
+async function ownChannel({ nodes, names, connect }: Context): Promise<void> {
   const channel = `${names.keyPrefix}verify:${newTrace()}`;
-  await connect(async (subscriber) => {
+  await connect(async (subscribers) => {
+    const at = nodes.findIndex(({ role }) => role === "master");
+    const [subscriber, publisher] = [subscribers[at]?.client, nodes[at]?.tenant];
+    if (subscriber === undefined || publisher === undefined) throw new Mismatch("there is no master");
     const received = new Promise<string>((done) => subscriber.on("message", (_, message: string) => done(message)));
     await subscriber.subscribe(channel);
-    const [reached, message] = await Promise.all([tenant.publish(channel, "sent"), received]);
+    const [reached, message] = await Promise.all([publisher.publish(channel, "sent"), received]);
     if (reached !== 1 || message !== "sent") throw new Mismatch("the message that was sent did not arrive as it was");
   });
 }
 
-async function ownKeys({ tenant, names }: Context): Promise<void> {
+async function ownKeys({ nodes, names, withOwnClient }: Context): Promise<void> {
   const trace = newTrace();
-  const [key, queue] = [`${names.keyPrefix}verify:${trace}:value`, `${names.keyPrefix}verify:${trace}:list`];
-  const replies = await tenant
-    .multi()
-    .set(key, trace, "EX", lifetime)
-    .rpush(queue, "first", "second")
-    .expire(queue, lifetime)
-    .get(key)
-    .lrange(queue, 0, -1)
-    .del(key, queue)
-    .exec();
+  // In braces: both in one slot of a cluster.
+  const [key, queue] = [`${names.keyPrefix}verify:{${trace}}:value`, `${names.keyPrefix}verify:{${trace}}:list`];
+  const replies = await withOwnClient((client) =>
+    client
+      .multi()
+      .set(key, trace, "EX", lifetime)
+      .rpush(queue, "first", "second")
+      .expire(queue, lifetime)
+      .get(key)
+      .lrange(queue, 0, -1)
+      .del(key, queue)
+      .exec(),
+  );
   const values = (replies ?? []).map(([error, value]) => {
     if (error !== null) throw error;
     return value;
@@ -116,21 +92,48 @@ async function ownKeys({ tenant, names }: Context): Promise<void> {
   if (String(values[4]) !== "first,second")
     throw new Mismatch("the list that was read is not the one that was written");
   if (values[5] !== 2) throw new Mismatch("the keys that were written could not be deleted");
+  // A node that is to take over later has to know the user as well. Where the key is elsewhere, it says so.
+  await Promise.all(nodes.map(({ tenant }) => understood(tenant.get(key))));
+}
+
+/** Settings of the one JSON library that every tenant's scripts share, as a new server has them. */
+const scriptSettings = {
+  encode_number_precision: "14",
+  encode_max_depth: "1000",
+  decode_max_depth: "1000",
+  encode_sparse_array: "false 2 10",
+  encode_invalid_numbers: "false",
+  decode_invalid_numbers: "true",
+  encode_keep_buffer: "true",
+};
+
+/** Any tenant's script can change them for everybody, and no right of a user stops it: what can be done is to notice. */
+async function sharedScriptSettings({ nodes }: Context): Promise<void> {
+  const names = Object.keys(scriptSettings);
+  const source =
+    "local all = {} for i, name in ipairs(ARGV) do local values = {cjson[name]()} " +
+    "for j, value in ipairs(values) do values[j] = tostring(value) end all[i] = table.concat(values, ' ') end return all";
+  await Promise.all(
+    nodes.map(async ({ name, admin }) => {
+      const found = (await admin.eval(source, 0, ...names)) as string[];
+      const changed = Object.entries(scriptSettings).filter(([, value], index) => found[index] !== value);
+      if (changed.length === 0) return;
+      const what = changed.map(([setting]) => `cjson.${setting}`).join(", ");
+      throw new Mismatch(
+        `somebody's script changed ${what} for everybody's scripts on ${name}: SCRIPT FLUSH there puts it back`,
+      );
+    }),
+  );
 }
 
 export const redis: StoreDefinition<Context> = {
   store: "redis",
-  async within(subject, work) {
-    return withRedis(subject.servers, async (admin) => {
-      const { redis_password: password } = await subject.credentials;
-      const as = { user: subject.names.redisUser, password };
-      const connect: Context["connect"] = (use) => withRedis(subject.servers, use, as);
-      return connect((tenant) => work({ ...subject, admin, tenant, connect }));
-    });
-  },
-  async missingOther({ admin, other }) {
-    const user = await admin.call("ACL", "GETUSER", other.redisUser);
-    return user === null ? `there is no user ${other.redisUser}` : undefined;
+  within: withClients,
+  async missingOther({ nodes, other }) {
+    const users = await Promise.all(nodes.map(({ admin }) => admin.call("ACL", "GETUSER", other.redisUser)));
+    const without = nodes.filter((_, index) => users[index] === null).map(({ name }) => name);
+    if (without.length === 0) return undefined;
+    return `there is no user ${other.redisUser}${nodes.length === 1 ? "" : ` on ${without.join(", ")}`}`;
   },
   checks: [
     { test: "own_access", expected: "OK", run: (c) => works(dialect, () => ownKeys(c)) },
@@ -140,14 +143,14 @@ export const redis: StoreDefinition<Context> = {
       needsOther: true,
       run: (c) => {
         const key = `${c.other.keyPrefix}verify:${newTrace()}`;
-        return refused(dialect, [
+        return refusedOnEveryNode(c.nodes, ({ tenant, admin }) => [
           {
             what: "SET",
-            run: () => c.tenant.set(key, "must be refused", "EX", lifetime),
-            undo: () => c.admin.del(key),
+            run: () => tenant.set(key, "must be refused", "EX", lifetime),
+            undo: () => admin.del(key),
           },
-          { what: "GET", run: () => c.tenant.get(key) },
-          { what: "DEL", run: () => c.tenant.del(key) },
+          { what: "GET", run: () => tenant.get(key) },
+          { what: "DEL", run: () => tenant.del(key) },
         ]);
       },
     },
@@ -158,9 +161,8 @@ export const redis: StoreDefinition<Context> = {
       run: (c) => {
         const prefix = c.names.keyPrefix.slice(0, -1);
         const keys = [`${prefix}2:verify`, `${prefix}`, "verify"];
-        return refused(
-          dialect,
-          keys.map((key) => ({ what: `GET ${key}`, run: () => c.tenant.get(key) })),
+        return refusedOnEveryNode(c.nodes, ({ tenant }) =>
+          keys.map((key) => ({ what: `GET ${key}`, run: () => tenant.get(key) })),
         );
       },
     },
@@ -170,12 +172,12 @@ export const redis: StoreDefinition<Context> = {
       expected: "DENIED",
       needsOther: true,
       run: (c) =>
-        c.connect(async (subscriber) => {
+        c.connect((nodes) => {
           const channel = `${c.other.keyPrefix}verify:${newTrace()}`;
-          return refused(dialect, [
-            { what: "PUBLISH", run: () => c.tenant.publish(channel, "must be refused") },
-            { what: "SUBSCRIBE", run: () => subscriber.subscribe(channel) },
-            { what: "PSUBSCRIBE", run: () => subscriber.psubscribe("*") },
+          return refusedOnEveryNode(nodes, ({ client }) => [
+            { what: "PUBLISH", run: () => client.publish(channel, "must be refused") },
+            { what: "SUBSCRIBE", run: () => client.subscribe(channel) },
+            { what: "PSUBSCRIBE", run: () => client.psubscribe("*") },
           ]);
         }),
     },
@@ -183,23 +185,41 @@ export const redis: StoreDefinition<Context> = {
       test: "dangerous_commands",
       expected: "DENIED",
       run: (c) =>
-        // Its own connection: a command that is not refused may change it.
-        c.connect(async (client) => {
+        // Connections of its own: a command that is not refused may change them.
+        c.connect(async (nodes) => {
           const commands = dangerous(`${c.names.keyPrefix}verify:none`);
-          const finding = await refused(
-            dialect,
+          const finding = await refusedOnEveryNode(nodes, ({ client }) =>
             commands.map(([command, ...args]) => ({
               what: [command, ...args.slice(0, 1).filter((word) => /^[A-Z]+$/.test(word))].join(" "),
               run: () => understood(client.call(command, ...args)),
             })),
           );
-          return finding.result === "DENIED" ? { ...finding, detail: `${commands.length} commands: NOPERM` } : finding;
+          const where = nodes.length === 1 ? "" : ` on each of ${nodes.length} nodes`;
+          return finding.result === "DENIED"
+            ? { ...finding, detail: `${commands.length} commands: NOPERM${where}` }
+            : finding;
         }),
     },
+    { test: "script_settings", expected: "OK", run: (c) => works(dialect, () => sharedScriptSettings(c)) },
     {
       test: "unauthenticated_access",
       expected: "DENIED",
-      run: (c) => refused(unauthenticated, [{ what: "PING", run: () => anonymousPing(c.servers.redis) }]),
+      run: async (c) => {
+        const { redis: location } = c.servers;
+        const user = [c.names.redisUser, (await c.credentials).redis_password];
+        // Who may speak to a sentinel decides who is the master: tenants have no user there, and nobody goes without one.
+        const sentinels = location.master === undefined ? [] : location.addresses;
+        return refused(unauthenticated, [
+          ...c.nodes.map((node) => ({
+            what: `PING${c.nodes.length === 1 ? "" : ` at ${node.name}`}`,
+            run: () => anonymously(location, node, ["PING"]),
+          })),
+          ...sentinels.flatMap((at) => [
+            { what: `PING at sentinel ${addressText(at)}`, run: () => anonymously(location, at, ["PING"]) },
+            { what: `AUTH at sentinel ${addressText(at)}`, run: () => anonymously(location, at, ["AUTH", ...user]) },
+          ]),
+        ]);
+      },
     },
   ],
 };

@@ -1,55 +1,86 @@
-// The Redis client.
+// Connections to one Redis server.
 import type { Redis } from "ioredis";
+import { addressText, type RedisAddress } from "./redis-url.ts";
 import type { Servers } from "./servers.ts";
 import { trusting } from "./tls.ts";
 
-/** Runs `work` with a connection (the administrator's unless `as` is given) and closes it. */
-export async function withRedis<T>(
-  { redis }: Pick<Servers, "redis">,
-  work: (client: Redis) => Promise<T>,
-  as?: { user: string; password: string },
-): Promise<T> {
-  const { Redis } = await import("ioredis");
-  const client = new Redis({
-    host: redis.url.hostname.replace(/^\[|\]$/g, ""),
-    port: Number(redis.url.port || 6379),
+/** Who connects, when it is not the administrator. */
+export interface RedisUser {
+  readonly user: string;
+  readonly password: string;
+}
+
+/** An open connection. */
+export interface RedisConnection {
+  readonly client: Redis;
+  /** The error of the connection, with the server's address, when it is behind `cause`; else `cause`. */
+  readonly explained: (cause: unknown) => unknown;
+  readonly close: () => void;
+}
+
+/** Options of a client that fails at once and says why, for this server's TLS and for `as` (the administrator by default). */
+export function redisOptions({ redis }: Pick<Servers, "redis">, as?: RedisUser) {
+  return {
     username: as?.user ?? decodeURIComponent(redis.url.username),
     password: as?.password ?? decodeURIComponent(redis.url.password),
     ...(redis.url.protocol === "rediss:" ? { tls: trusting(redis.ca) } : {}),
-    lazyConnect: true,
     enableReadyCheck: false, // It calls INFO, which tenants may not.
     connectTimeout: 5_000,
     commandTimeout: 30_000, // A server that accepts and never answers; a walk of the keys is many short commands.
-    retryStrategy: null,
     maxRetriesPerRequest: 0,
-  });
+  };
+}
+
+/**
+ * Connects to the server at that address.
+ * @throws Error with the address, when it does not answer or refuses the password.
+ */
+export async function openRedis(
+  servers: Pick<Servers, "redis">,
+  at: RedisAddress,
+  as?: RedisUser,
+): Promise<RedisConnection> {
+  const { Redis } = await import("ioredis");
+  const client = new Redis({ ...at, ...redisOptions(servers, as), lazyConnect: true, retryStrategy: null });
   // The first failure is thrown by the command; without a listener the same error would also end the process.
-  let connection: Error | undefined;
-  client.on("error", (error: Error) => (connection = error));
+  let failure: Error | undefined;
+  client.on("error", (error: Error) => (failure = error));
+  const explained = (cause: unknown): unknown =>
+    failure === undefined
+      ? cause
+      : new Error(`Redis at ${addressText(at)}: ${failure.message}. Is it running? npm run stores -- status`, {
+          cause,
+        });
+  // On a connection that has ended already it would keep the process for two seconds.
+  const close = (): void => (client.status === "end" ? undefined : client.disconnect());
   try {
     await client.connect();
+  } catch (cause) {
+    close();
+    throw explained(cause);
+  }
+  return { client, explained, close };
+}
+
+/** Runs `work` with a connection to one server (the first address of the URL unless `at` is given) and closes it. */
+export async function withRedis<T>(
+  servers: Pick<Servers, "redis">,
+  work: (client: Redis) => Promise<T>,
+  as?: RedisUser,
+  at: RedisAddress = servers.redis.addresses[0],
+): Promise<T> {
+  const { client, explained, close } = await openRedis(servers, at, as);
+  try {
     return await work(client);
   } catch (cause) {
-    if (connection === undefined) throw cause;
-    const where = redis.url.host;
-    throw new Error(`Redis at ${where}: ${connection.message}. Is it running? npm run stores -- status`, { cause });
+    throw explained(cause);
   } finally {
-    // On a connection that has ended already it would keep the process for two seconds.
-    if (client.status !== "end") client.disconnect();
+    close();
   }
 }
 
-/** Calls `use` with every batch of keys that start with `prefix`. Walks the whole key space of the server. */
-export async function eachKeyBatch(
-  client: Redis,
-  prefix: string,
-  use: (keys: string[]) => Promise<void>,
-): Promise<void> {
-  const pattern = `${prefix.replace(/[\\*?[\]]/g, "\\$&")}*`;
-  let cursor = "0";
-  do {
-    const [next, keys] = await client.scan(cursor, "MATCH", pattern, "COUNT", 1000);
-    if (keys.length > 0) await use(keys);
-    cursor = next;
-  } while (cursor !== "0");
+/** The fields of a reply that is a list of names and values. */
+export function fieldsOf(reply: unknown): Map<string, unknown> {
+  const list = reply as readonly unknown[];
+  return new Map(list.flatMap((name, index) => (index % 2 === 0 ? [[String(name), list[index + 1]] as const] : [])));
 }

@@ -1,5 +1,6 @@
 // Where the four shared servers are, and the administrator's credentials for them: from the environment, overridden by
 // Pulumi configuration. They are read at call time and never become inputs or outputs of a resource.
+import { parseRedisUrl, type RedisLocation } from "./redis-url.ts";
 import { readAuthority, type Authority } from "./tls.ts";
 
 /** One setting of the shared servers. */
@@ -116,7 +117,7 @@ export interface Servers {
     /** False: the operator accepts that tenants reach what a gateway would close. */
     readonly gateway: boolean;
   };
-  readonly redis: Trust & { readonly url: URL };
+  readonly redis: Trust & RedisLocation;
 }
 
 /** Looks a configuration key up, without its namespace; undefined when it is not set. */
@@ -191,6 +192,15 @@ export function servers(env: NodeJS.ProcessEnv = process.env, config: ConfigLook
   const qdrantUrl = url("qdrantUrl", http);
   const gateway = value("qdrantGateway");
   if (gateway !== "true" && gateway !== "false") problems.push("QDRANT_GATEWAY must be true or false");
+  const redis = (): RedisLocation => {
+    const given = value("redisUrl");
+    try {
+      if (given !== "") return parseRedisUrl(given);
+    } catch (error) {
+      problems.push(`${settings.redisUrl.env} ${(error as Error).message}`);
+    }
+    return { url: new URL("http://unset.invalid"), addresses: [{ host: "unset.invalid", port: 0 }] };
+  };
   const trust = (setting: string, file: string | undefined): Trust => {
     if (!file) return {};
     try {
@@ -228,7 +238,7 @@ export function servers(env: NodeJS.ProcessEnv = process.env, config: ConfigLook
       gateway: gateway === "true",
       ...all,
     },
-    redis: { url: url("redisUrl", ["redis:", "rediss:"]), ...all },
+    redis: { ...redis(), ...all },
   };
   if (problems.length > 0) {
     throw new Error(

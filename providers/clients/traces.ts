@@ -7,7 +7,8 @@ import { countObjects, minioAdminGet, minioClient, s3Code } from "./minio.ts";
 import { networksIn } from "./pg-hba.ts";
 import { withAdmin } from "./postgresql.ts";
 import { httpStatus, qdrantClient, tokenStateCollection } from "./qdrant.ts";
-import { eachKeyBatch, withRedis } from "./redis.ts";
+import { countKeys } from "./redis-keys.ts";
+import { onEveryNode, withRedisNodes } from "./redis-nodes.ts";
 import { secretFiles } from "./secrets-dir.ts";
 import type { Servers } from "./servers.ts";
 
@@ -76,20 +77,14 @@ const looks: Readonly<Record<Place, Look>> = {
   },
 
   redis: async ({ redisUser, keyPrefix }, servers, walk) =>
-    withRedis(servers, async (client) => {
-      const user = await client.call("ACL", "GETUSER", redisUser);
-      const keys = walk ? await countKeys(client, keyPrefix) : 0;
-      return [user !== null && `user ${redisUser}`, keys > 0 && `${keys} keys under ${keyPrefix}`];
+    withRedisNodes(servers, async (nodes) => {
+      const users = await onEveryNode(nodes, ({ client }) => client.call("ACL", "GETUSER", redisUser));
+      const holders = nodes.filter((_, index) => users[index] !== null).map(({ name }) => name);
+      const where = nodes.length === 1 ? "" : ` on ${holders.join(", ")}`;
+      const keys = walk ? await countKeys(nodes, keyPrefix) : 0;
+      return [holders.length > 0 && `user ${redisUser}${where}`, keys > 0 && `${keys} keys under ${keyPrefix}`];
     }),
 };
-
-async function countKeys(client: Parameters<typeof eachKeyBatch>[0], prefix: string): Promise<number> {
-  let count = 0;
-  await eachKeyBatch(client, prefix, async (keys) => {
-    count += keys.length;
-  });
-  return count;
-}
 
 /** The plan's step at which something in this place would be made. */
 const stepOf: Readonly<Record<Place, string>> = {
@@ -179,7 +174,7 @@ export async function countData(names: TenantNames, servers: Servers): Promise<D
     minioClient(servers).then((client) => countObjects(client, names.bucket, objectLimit)),
     tables(),
     points(),
-    withRedis(servers, (client) => countKeys(client, names.keyPrefix)),
+    withRedisNodes(servers, (nodes) => countKeys(nodes, names.keyPrefix)),
   ]);
   return { objects, tables: tableCount, points: pointCount, keys };
 }

@@ -1,5 +1,6 @@
 // Arguments for any Redis command, with keys where the server's own description of the command says that keys are.
 import type { Redis } from "ioredis";
+import { fieldsOf } from "../../providers/clients/redis.ts";
 
 /** A command or subcommand as COMMAND describes it. */
 export interface Described {
@@ -16,17 +17,12 @@ interface KeySpec {
   readonly find: { readonly type: string; readonly spec: Readonly<Record<string, number>> };
 }
 
-/** RESP2's flat map, or RESP3's. */
-function fields(reply: unknown): Record<string, unknown> {
-  if (!Array.isArray(reply)) return reply as Record<string, unknown>;
-  const pairs: [string, unknown][] = [];
-  for (let index = 0; index + 1 < reply.length; index += 2) pairs.push([String(reply[index]), reply[index + 1]]);
-  return Object.fromEntries(pairs);
-}
-
 function part(reply: unknown): KeySpec["begin"] {
-  const { type, spec } = fields(reply);
-  return { type: String(type), spec: fields(spec) as KeySpec["begin"]["spec"] };
+  const fields = fieldsOf(reply);
+  return {
+    type: String(fields.get("type")),
+    spec: Object.fromEntries(fieldsOf(fields.get("spec"))) as KeySpec["begin"]["spec"],
+  };
 }
 
 /** Every command of the server; in place of a command with subcommands, each of these. */
@@ -35,8 +31,8 @@ export async function serverCommands(admin: Redis): Promise<Described[]> {
     const [name, arity, flags, , , , , , specs, subcommands] = reply;
     if ((subcommands as unknown[][]).length > 0) return (subcommands as unknown[][]).flatMap(described);
     const keySpecs = (specs as unknown[]).map((spec) => {
-      const { begin_search, find_keys } = fields(spec);
-      return { begin: part(begin_search), find: part(find_keys) as KeySpec["find"] };
+      const fields = fieldsOf(spec);
+      return { begin: part(fields.get("begin_search")), find: part(fields.get("find_keys")) as KeySpec["find"] };
     });
     return [
       { name: String(name), arity: Number(arity), flags: [...(flags as Iterable<string>)].map(String), keySpecs },

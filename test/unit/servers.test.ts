@@ -44,7 +44,10 @@ it("reads everything from the environment", () => {
       tenantGrpcUrl: undefined,
       gateway: true,
     },
-    redis: { url: new URL("redis://admin:s3cret-redis@127.0.0.1:6379") },
+    redis: {
+      url: new URL("redis://admin:s3cret-redis@127.0.0.1:6379"),
+      addresses: [{ host: "127.0.0.1", port: 6379 }],
+    },
   });
 });
 
@@ -77,7 +80,7 @@ it.each([
     ["MINIO_ENDPOINT is not a URL starting with http:// or https://"],
   ],
   ["another protocol", { QDRANT_URL: "grpc://x" }, {}, ["QDRANT_URL is not a URL starting with http:// or https://"]],
-  ["Redis has its own", { REDIS_URL: "http://x" }, {}, ["REDIS_URL is not a URL starting with redis:// or rediss://"]],
+  ["Redis has its own", { REDIS_URL: "http://x" }, {}, ["REDIS_URL is not redis://USER:PASSWORD@HOST:PORT"]],
   ["a port that is none", { PGPORT: "54 32" }, {}, ["PGPORT must be a port from 1 to 65535"]],
   ["port 0", { PGPORT: "0" }, {}, ["PGPORT must be a port"]],
   ["port 65536", {}, { pgPort: "65536", pgPassword: "other" }, ["PGPORT must be a port"]],

@@ -1,0 +1,44 @@
+// The keys of a prefix: on every master. Walking them takes time in proportion to everybody's keys.
+import type { Redis } from "ioredis";
+import { onEveryNode, type ConnectedNode } from "./redis-nodes.ts";
+
+async function eachKeyBatch(client: Redis, prefix: string, use: (keys: string[]) => Promise<void>): Promise<void> {
+  const pattern = `${prefix.replace(/[\\*?[\]]/g, "\\$&")}*`;
+  let cursor = "0";
+  do {
+    const [next, keys] = await client.scan(cursor, "MATCH", pattern, "COUNT", 1000);
+    if (keys.length > 0) await use(keys);
+    cursor = next;
+  } while (cursor !== "0");
+}
+
+async function onMasters<T>(nodes: readonly ConnectedNode[], work: (client: Redis) => Promise<T>): Promise<T[]> {
+  return onEveryNode(
+    nodes.filter(({ role }) => role === "master"),
+    ({ client }) => work(client),
+  );
+}
+
+/** How many keys start with `prefix`. */
+export async function countKeys(nodes: readonly ConnectedNode[], prefix: string): Promise<number> {
+  const counts = await onMasters(nodes, async (client) => {
+    let count = 0;
+    await eachKeyBatch(client, prefix, async (keys) => {
+      count += keys.length;
+    });
+    return count;
+  });
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** Deletes every key that starts with `prefix`. */
+export async function removeKeys(nodes: readonly ConnectedNode[], prefix: string): Promise<void> {
+  await onMasters(nodes, (client) =>
+    eachKeyBatch(client, prefix, async (keys) => {
+      // One by one: the keys of one command have to be in one slot of a cluster.
+      const pipeline = client.pipeline();
+      for (const key of keys) pipeline.unlink(key);
+      for (const [error] of (await pipeline.exec()) ?? []) if (error !== null) throw error;
+    }),
+  );
+}
