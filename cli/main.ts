@@ -30,6 +30,8 @@ Examples:
 Each command explains itself: npm run tenant -- provision --help`,
     )
     .hook("preAction", async () => {
+      const { refuseLoudVariables } = await import("../providers/clients/loud-variables.ts");
+      refuseLoudVariables();
       const { useEnvironment } = await import("./environment.ts");
       await useEnvironment();
       await deliverKeptEvents();

@@ -34,7 +34,8 @@ export class Verification extends ComponentResource {
         // Standard output is the report; only what goes wrong is for the log.
         logging: local.Logging.Stderr,
       },
-      { parent: this, deleteBeforeReplace: true },
+      // What Node or a library writes there in a bad moment is nobody's to know beforehand, and the state would keep it.
+      { parent: this, deleteBeforeReplace: true, additionalSecretOutputs: ["stderr"] },
     );
     const record = new VerificationRecord(name, { tenant: args.tenant, report: hook.stdout }, { parent: this });
     this.reportId = record.reportId;

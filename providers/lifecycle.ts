@@ -2,6 +2,7 @@
 // `ensure`, one `observe` and one `remove`.
 import type { dynamic } from "@pulumi/pulumi";
 import { isDeepStrictEqual } from "node:util";
+import { refuseLoudVariables } from "./clients/loud-variables.ts";
 import { usePluginConfig } from "./clients/servers.ts";
 
 /** What a provider implements. `I` are the inputs, `O` the inputs and everything computed: the state is exactly those. */
@@ -50,6 +51,7 @@ class LifecycleError extends Error {
 
 async function naming<T>(verb: string, what: string, work: () => Promise<T>): Promise<T> {
   try {
+    refuseLoudVariables();
     return await work();
   } catch (cause) {
     throw new LifecycleError(verb, what, cause as Error);

@@ -1,11 +1,16 @@
 // The Pulumi program: the stack `platform` is what tenants share, every other stack is the tenant of its name.
 import { getStack, runtime, type Inputs } from "@pulumi/pulumi";
+import resources from "@pulumi/pulumi/proto/resource_pb.js";
 import { setTimeout } from "node:timers/promises";
 import { dynamicProvider } from "../components/dynamic-provider.ts";
 
 // Every resource takes several stacks of the SDK's own calls, mapped back to its sources: a third of a second a run, which
 // only somebody who debugs the program has use for.
 if (!process.env["TENANT_DEBUG"]) Error.stackTraceLimit = 0;
+
+// The SDK writes every answer of the engine into its debug log, secrets in the clear (--debug, -v=3 and higher). Which resource it
+// was stands beside it there.
+resources.RegisterResourceResponse.prototype.toString = () => "not shown: it may hold secrets";
 
 /** Registers the stack's resources and returns its outputs. */
 export default async function program(): Promise<Inputs> {
