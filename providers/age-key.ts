@@ -1,8 +1,10 @@
 // The tenant's age key pair (plan, section 6.1). The private key is a 0600 file and never in the state.
 import type { CustomResourceOptions, Output } from "@pulumi/pulumi";
-import { chmod, mkdir, readFile, rm, rmdir, stat } from "node:fs/promises";
+import { chmod, readdir, readFile, rm, rmdir, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { pipeThrough } from "./clients/credentials.ts";
 import { writeAtomically } from "./clients/files.ts";
+import { checkPrivate, makePrivate } from "./clients/private-folder.ts";
 import { secretFiles } from "./clients/secrets-dir.ts";
 import { DynamicResource } from "./dynamic.ts";
 import { dynamicProvider } from "./lifecycle.ts";
@@ -33,7 +35,7 @@ export const provider = dynamicProvider<AgeKeyInputs, AgeKeyState>({
   inputs: { tenant: "replace" },
   async ensure({ tenant }) {
     const files = secretFiles(tenant);
-    await mkdir(files.folder, { recursive: true, mode: 0o700 });
+    await makePrivate(files.folder);
     // A key from an interrupted run is kept: something may be encrypted to it already.
     let recipient = await recipientOf(files.key);
     if (recipient === undefined) {
@@ -48,6 +50,7 @@ export const provider = dynamicProvider<AgeKeyInputs, AgeKeyState>({
   async observe({ tenant }) {
     const files = secretFiles(tenant);
     const recipient = await recipientOf(files.key);
+    if (recipient !== undefined) await checkPrivate(files.folder);
     if (recipient === undefined || ((await stat(files.key)).mode & 0o077) !== 0) return undefined;
     const published = await readFile(files.publicKey, "utf8").catch(() => "");
     return published.trim() === recipient ? { tenant, recipient } : undefined;
@@ -56,6 +59,9 @@ export const provider = dynamicProvider<AgeKeyInputs, AgeKeyState>({
     const files = secretFiles(tenant);
     await rm(files.publicKey, { force: true });
     await rm(files.key, { force: true });
+    // What a killed run was about to rename: a key may be in it.
+    const left = await readdir(files.folder).catch(() => []);
+    for (const name of left.filter((one) => one.endsWith(".new"))) await rm(join(files.folder, name), { force: true });
     await rmdir(files.folder).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== "ENOENT") throw error;
     });

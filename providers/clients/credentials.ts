@@ -26,6 +26,15 @@ export const credentialKeys = [
   "tenant_api_key",
 ] as const satisfies readonly (keyof Credentials)[];
 
+/** sops knows variables that add recipients (SOPS_KMS_ARN, SOPS_PGP_FP, …), and keys in the home folder: it gets neither. */
+const cleanEnvironment = (): NodeJS.ProcessEnv => ({ PATH: process.env["PATH"], HOME: "/nonexistent" });
+
+/** The text without any longer word of the input: a program that fails may repeat what it was given, a secret. */
+function withoutInput(text: string, input: string): string {
+  const words = input.split(/[\s"':,]+/).filter((word) => word.length >= 16);
+  return words.reduce((rest, word) => rest.replaceAll(word, "[secret]"), text);
+}
+
 /**
  * Runs a program with `input` on its standard input and returns its standard output.
  * @throws Error with the last lines of its standard error; ENOENT is explained.
@@ -49,7 +58,10 @@ export async function pipeThrough(
     });
     child.on("close", (code) => {
       if (code === 0) done(Buffer.concat(out).toString("utf8"));
-      else fail(new Error(`${program} ended with ${code}: ${Buffer.concat(err).toString("utf8").trim().slice(-600)}`));
+      else {
+        const said = withoutInput(Buffer.concat(err).toString("utf8"), input).trim().slice(-600);
+        fail(new Error(`${program} ended with ${code}: ${said}`));
+      }
     });
     child.stdin.end(input);
   });
@@ -57,10 +69,14 @@ export async function pipeThrough(
 
 const fromStandardInput = ["--input-type", "yaml", "--output-type", "yaml", "--filename-override", "secrets.yaml"];
 
-/** The recipients of a SOPS file's text, as its metadata names them. */
+/** What else than age keys sops can encrypt to. */
+const otherKinds = ["kms", "gcp_kms", "azure_kv", "hckms", "hc_vault", "pgp", "key_groups"];
+
+/** The recipients of a SOPS file's text, as its metadata names them: age public keys; of any other key its kind (`pgp`). */
 export function recipientsOf(encrypted: string): string[] {
-  const document = parse(encrypted) as { sops?: { age?: { recipient?: string }[] | null } };
-  return (document.sops?.age ?? []).flatMap((entry) => (entry.recipient === undefined ? [] : [entry.recipient]));
+  const { sops } = parse(encrypted) as { sops?: Record<string, unknown> & { age?: { recipient?: string }[] | null } };
+  const others = otherKinds.filter((kind) => [sops?.[kind] ?? []].flat().length > 0);
+  return [...(sops?.age ?? []).flatMap(({ recipient }) => recipient ?? []), ...others];
 }
 
 /** The SOPS file (YAML) of `credentials` for these age recipients. */
@@ -70,6 +86,7 @@ export async function encryptCredentials(credentials: Credentials, recipients: r
     // --config /dev/null: a .sops.yaml of the operator must not add recipients.
     ["--config", "/dev/null", "encrypt", "--age", recipients.join(","), ...fromStandardInput],
     stringify(credentials),
+    cleanEnvironment(),
   );
 }
 
@@ -79,7 +96,7 @@ export async function encryptCredentials(credentials: Credentials, recipients: r
  */
 export async function decryptCredentials(encrypted: string, keyFile: string): Promise<Credentials> {
   // sops would also try the operator's own keys, from its configuration folder and ~/.ssh.
-  const env = { PATH: process.env["PATH"], HOME: "/nonexistent", SOPS_AGE_KEY_FILE: keyFile };
+  const env = { ...cleanEnvironment(), SOPS_AGE_KEY_FILE: keyFile };
   const text = await pipeThrough("sops", ["decrypt", ...fromStandardInput], encrypted, env);
   const found = parse(text) as Partial<Record<string, unknown>>;
   const missing = credentialKeys.filter((key) => typeof found[key] !== "string");
@@ -94,12 +111,25 @@ export async function decryptCredentials(encrypted: string, keyFile: string): Pr
 export async function readCredentials(tenant: string): Promise<Credentials> {
   const files = secretFiles(tenant);
   try {
-    return await decryptCredentials(await readFile(files.encrypted, "utf8"), files.key);
+    const found = await decryptCredentials(await readFile(files.encrypted, "utf8"), files.key);
+    const holder = holderOf(found.qdrant_api_key);
+    if (holder !== tenant && holder !== undefined) throw new Error(`it holds the credentials of tenant ${holder}`);
+    return found;
   } catch (cause) {
     throw new Error(
       `The credentials of tenant ${tenant} could not be read from ${files.encrypted}: ${(cause as Error).message}. ` +
         `Repair them: pulumi refresh --stack ${tenant} && pulumi up --stack ${tenant}`,
       { cause },
     );
+  }
+}
+
+/** Whose token it is, as it says itself; undefined when it is none, which the server will notice. */
+function holderOf(token: string): string | undefined {
+  try {
+    const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8")) as { sub?: string };
+    return claims.sub;
+  } catch {
+    return undefined;
   }
 }

@@ -1,12 +1,14 @@
 // Files that are either the old ones or the new ones, whatever happens in between.
+import { randomBytes } from "node:crypto";
 import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** Writes `text` beside `file` with `mode`, syncs it, and renames it into place. */
 export async function writeAtomically(file: string, text: string, mode: number): Promise<void> {
-  const temporary = `${file}.${process.pid}.new`;
+  const temporary = `${file}.${randomBytes(6).toString("hex")}.new`;
   try {
-    const handle = await open(temporary, "w", mode);
+    // Only a new file: nobody's link, prepared under that name, is followed.
+    const handle = await open(temporary, "wx", mode);
     try {
       await handle.chmod(mode);
       await handle.writeFile(text);

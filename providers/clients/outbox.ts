@@ -1,10 +1,11 @@
 // Events that the platform database could not take: kept on disk, delivered later, in order, once.
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { emitEvent, newEventId, type NewEvent } from "./audit.ts";
 import { writeAtomically } from "./files.ts";
 import { withPlatform } from "./platform-db.ts";
+import { checkPrivate, makePrivate } from "./private-folder.ts";
 import { servers, type Servers } from "./servers.ts";
 
 type PlatformServer = Pick<Servers, "postgresql">;
@@ -53,9 +54,10 @@ export async function emitOrKeep(event: NewEvent, all?: PlatformServer): Promise
  * Never throws because of the database or of a bad file: `problems` says what is left.
  */
 export async function deliverOutbox(all?: PlatformServer): Promise<Delivery> {
-  const files = await waiting();
-  if (files.length === 0) return { delivered: 0, kept: 0, problems: [] };
+  let files: string[] = [];
   try {
+    files = await waiting();
+    if (files.length === 0) return { delivered: 0, kept: 0, problems: [] };
     const problems = await withPlatform(
       (client) => deliver(files, (event) => emitEvent(client, event)),
       all ?? servers(),
@@ -70,7 +72,7 @@ async function keep(event: NewEvent & { eventId: string }, why: Error): Promise<
   const folder = outboxDir();
   const file = join(folder, `${event.eventId}.json`);
   try {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makePrivate(folder);
     await writeAtomically(file, `${JSON.stringify(event)}\n`, 0o600);
     return file;
   } catch (cause) {
@@ -86,11 +88,10 @@ async function keep(event: NewEvent & { eventId: string }, why: Error): Promise<
 async function waiting(): Promise<string[]> {
   const folder = outboxDir();
   try {
-    const names = await readdir(folder);
-    return names
-      .filter((name) => name.endsWith(".json"))
-      .sort()
-      .map((name) => join(folder, name));
+    const names = (await readdir(folder)).filter((name) => name.endsWith(".json"));
+    // Events go into an audit log that nobody can correct: only ours.
+    if (names.length > 0) await checkPrivate(folder);
+    return names.sort().map((name) => join(folder, name));
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;
