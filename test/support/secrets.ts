@@ -1,0 +1,47 @@
+// Every secret value there is: what a scan looks for.
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname } from "node:path";
+import { readCredentials, secretsIn } from "../../local/credentials.ts";
+import { credentialKeys, decryptCredentials } from "../../providers/clients/credentials.ts";
+import { secretFiles, secretsDir } from "../../providers/clients/secrets-dir.ts";
+import type { Secret } from "./secret-scan.ts";
+
+/** The administrators' credentials of the environment, those of the local stores, and the passphrase of the state. */
+export function administrators(env: NodeJS.ProcessEnv = process.env): Secret[] {
+  const variable = (name: string): Secret => ({ name, value: env[name] ?? "" });
+  const passphraseFile = env["PULUMI_CONFIG_PASSPHRASE_FILE"] ?? "";
+  const stores = readCredentials(dirname(passphraseFile));
+  return [
+    ...["MINIO_ROOT_PASSWORD", "PGPASSWORD", "QDRANT_API_KEY"].map(variable),
+    { name: "password in REDIS_URL", value: decodeURIComponent(new URL(env["REDIS_URL"] ?? "").password) },
+    { name: "Pulumi passphrase", value: readFileSync(passphraseFile, "utf8").trim() },
+    ...(stores === undefined ? [] : secretsIn(stores)).map((value, index) => ({
+      name: `stores' secret ${index}`,
+      value,
+    })),
+  ];
+}
+
+/** A tenant's: its age key and what its SOPS file holds, but for the access key, which is a name. */
+export async function secretsOf(tenant: string): Promise<Secret[]> {
+  const files = secretFiles(tenant);
+  const credentials = await decryptCredentials(readFileSync(files.encrypted, "utf8"), files.key);
+  const key = /AGE-SECRET-KEY-1(\S+)/.exec(readFileSync(files.key, "utf8"))?.[1] ?? "";
+  return [
+    { name: `age key of ${tenant}`, value: key },
+    ...credentialKeys
+      .filter((name) => name !== "minio_access_key")
+      .map((name) => ({ name: `${name} of ${tenant}`, value: withoutClaims(credentials[name]) })),
+  ];
+}
+
+/** Of a token its signature: the header is the same in every token, and the claims are no secret. */
+function withoutClaims(value: string): string {
+  return /^eyJ[\w-]+\.[\w-]+\.([\w-]+)$/.exec(value)?.[1] ?? value;
+}
+
+/** All tenants' whose files are here. */
+export async function everyTenants(): Promise<Secret[]> {
+  const tenants = readdirSync(secretsDir());
+  return (await Promise.all(tenants.map(secretsOf))).flat();
+}
