@@ -50,12 +50,11 @@ function look(round: number): void {
 }
 
 follow(folder);
-let asked: "nothing" | "look" | "end" = "nothing";
-parentPort?.on("message", (what: "look" | "end") => (asked = what));
+const asked: ("look" | "end")[] = [];
+parentPort?.on("message", (what: "look" | "end") => asked.push(what));
 parentPort?.postMessage("ready");
 for (let round = 0; ; round += 1) {
-  const wanted = asked;
-  asked = "nothing";
+  const wanted = asked.shift();
   look(round);
   if (wanted === "look") parentPort?.postMessage("looked");
   if (wanted === "end") break;
