@@ -14,6 +14,7 @@ const parts = [
   "gateway",
   "local",
   "toolchain",
+  "policy",
 ];
 
 /** Makes a fresh copy in `folder` and returns it. Stack files (`Pulumi.<stack>.yaml`) stay behind. */
