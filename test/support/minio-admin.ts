@@ -21,6 +21,28 @@ function sealed(secret: string, text: string): Buffer {
   return Buffer.concat([salt, Buffer.from([2]), nonce, last]);
 }
 
+/** Asks, and reads the answer: `code` is the server's, or `OK`. */
+async function ask(
+  client: Client,
+  [method = "", path = "", query = ""]: readonly string[],
+  body: Buffer | string,
+): Promise<{ code: string; message: string }> {
+  // The server closes some connections after a refusal, without saying so: the next request would be lost.
+  const headers = { connection: "close" };
+  const request = { method, bucketName: "minio", objectName: path, query, headers };
+  // Errors of the admin API are JSON, which the client does not read.
+  const statuses = [200, 204, 400, 403, 404, 409, 426, 501];
+  const answer = await client.makeRequestAsync(request, body, statuses, "us-east-1");
+  const chunks: Buffer[] = [];
+  for await (const chunk of answer) chunks.push(chunk as Buffer);
+  if ((answer.statusCode ?? 0) < 300) return { code: "OK", message: "" };
+  const { Code: code = "", Message: message = "" } = JSON.parse(Buffer.concat(chunks).toString("utf8")) as {
+    Code?: string;
+    Message?: string;
+  };
+  return { code, message };
+}
+
 async function call(
   client: Client,
   method: string,
@@ -28,19 +50,28 @@ async function call(
   query: Record<string, string>,
   body: Buffer | string = "",
 ): Promise<void> {
-  const request = {
-    method,
-    bucketName: "minio",
-    objectName: `admin/v3/${path}`,
-    query: new URLSearchParams(query).toString(),
-  };
-  // Errors of the admin API are JSON, which the client does not read.
-  const answer = await client.makeRequestAsync(request, body, [200, 204, 400, 403, 404, 409], "us-east-1");
-  const chunks: Buffer[] = [];
-  for await (const chunk of answer) chunks.push(chunk as Buffer);
-  if ((answer.statusCode ?? 0) < 300) return;
-  const { Code: code, Message: message } = JSON.parse(Buffer.concat(chunks).toString("utf8")) as Record<string, string>;
-  throw Object.assign(new Error(`MinIO ${path}: ${message}`), { code });
+  const words = [method, `admin/v3/${path}`, new URLSearchParams(query).toString()];
+  const { code, message } = await ask(client, words, body);
+  if (code !== "OK") throw Object.assign(new Error(`MinIO ${path}: ${message}`), { code });
+}
+
+/**
+ * The server's code for a call without a body, or `OK`.
+ * @param text method and call, such as `GET user-info?accessKey=x`
+ * @param api the folder it is in
+ */
+export async function adminCode(client: Client, text: string, api = "admin/v3"): Promise<string> {
+  const [method = "", path = "", query = ""] = text.split(/[ ?]/);
+  return (await ask(client, [method, [api, path].filter((part) => part !== "").join("/"), query], "")).code;
+}
+
+/** Makes a service account: the client's user's own, or that of `targetUser`. */
+export async function addServiceAccount(
+  client: Client,
+  secret: string,
+  account: { readonly accessKey: string; readonly secretKey: string; readonly targetUser?: string },
+): Promise<void> {
+  await call(client, "PUT", "add-service-account", {}, sealed(secret, JSON.stringify(account)));
 }
 
 /** Makes or changes an enabled user. */
