@@ -3,7 +3,7 @@
 import { secret, type CustomResourceOptions, type Input } from "@pulumi/pulumi";
 import type { Client } from "pg";
 import { withAdmin } from "./clients/postgresql.ts";
-import { dropForeignGrants, endSessions, isNoRole } from "./clients/role-sessions.ts";
+import { alterRole, dropForeignGrants, endSessions, isNoRole } from "./clients/role-sessions.ts";
 import { DynamicResource } from "./dynamic.ts";
 import { dynamicProvider } from "./lifecycle.ts";
 
@@ -31,9 +31,9 @@ async function stored(client: Client, role: string): Promise<Stored | undefined>
 /** Shuts the role out, ends its sessions, sets the password, lets it in. */
 async function change(client: Client, { role, verifier }: RoleLoginInputs): Promise<void> {
   const name = client.escapeIdentifier(role);
-  await client.query(`ALTER ROLE ${name} NOLOGIN`);
+  await alterRole(client, `ALTER ROLE ${name} NOLOGIN`);
   await endSessions(client, role);
-  await client.query(`ALTER ROLE ${name} PASSWORD ${client.escapeLiteral(verifier)} LOGIN`);
+  await alterRole(client, `ALTER ROLE ${name} PASSWORD ${client.escapeLiteral(verifier)} LOGIN`);
 }
 
 export const provider = dynamicProvider<RoleLoginInputs, RoleLoginInputs>({
@@ -62,7 +62,7 @@ export const provider = dynamicProvider<RoleLoginInputs, RoleLoginInputs>({
   async remove({ role, database }) {
     await withAdmin(async (client) => {
       try {
-        await client.query(`ALTER ROLE ${client.escapeIdentifier(role)} NOLOGIN`);
+        await alterRole(client, `ALTER ROLE ${client.escapeIdentifier(role)} NOLOGIN`);
       } catch (error) {
         if (isNoRole(error)) return;
         throw error;

@@ -48,6 +48,22 @@ export async function dropForeignGrants(client: Client, role: string, except: st
   }
 }
 
+/** How often a change of a role is tried while a session of the role changes it, too. */
+const attempts = 100;
+
+/** Runs `ALTER ROLE …`, again when the role's own session changed it at the same moment: it might do so to prevent ours. */
+export async function alterRole(client: Client, statement: string): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await client.query(statement);
+      return;
+    } catch (error) {
+      const raced = sqlState(error) === "XX000" && (error as Error).message.startsWith("tuple concurrently ");
+      if (!raced || attempt === attempts) throw error;
+    }
+  }
+}
+
 /** True when the error says that the role does not exist. */
 export function isNoRole(error: unknown): boolean {
   return sqlState(error) === "42704";

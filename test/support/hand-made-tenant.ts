@@ -10,6 +10,7 @@ import { provider as bucketEncryption } from "../../providers/bucket-encryption.
 import { emptyBucket, minioClient, s3Code } from "../../providers/clients/minio.ts";
 import { withAdmin } from "../../providers/clients/postgresql.ts";
 import { tenantCommands } from "../../providers/clients/redis-commands.ts";
+import { scramVerifier } from "../../providers/clients/scram.ts";
 import { servers } from "../../providers/clients/servers.ts";
 import { provider as hbaEntry } from "../../providers/pg-hba-entry.ts";
 import { provider as qdrantAccess } from "../../providers/qdrant-access.ts";
@@ -39,7 +40,7 @@ async function makeDatabase(names: TenantNames, secret: string): Promise<void> {
   await withAdmin(async (client) => {
     await client.query(
       `CREATE ROLE ${role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT
-       CONNECTION LIMIT 20 PASSWORD ${client.escapeLiteral(secret)}`,
+       CONNECTION LIMIT 20 PASSWORD ${client.escapeLiteral(scramVerifier(role, secret))}`,
     );
     await client.query(
       `CREATE DATABASE ${database} TEMPLATE ${templateDatabase} OWNER ${databaseOwner} CONNECTION LIMIT 25`,
