@@ -77,7 +77,7 @@ describe("replication connections", () => {
       const client = new pg.Client({
         ...{ host, port, user: names.role, password: credentials.postgres_password, database: names.database },
         ...{ replication, ssl: sslOptions(postgresql) },
-      } as ConstructorParameters<typeof pg.Client>[0]);
+      });
       client.on("error", () => undefined);
       await client.connect().finally(() => client.end());
     });

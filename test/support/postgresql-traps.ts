@@ -30,17 +30,18 @@ export async function layTraps(client: Client, role: string, administrator: stri
     `SELECT count(*)::int AS count FROM unnest(ARRAY['public', $1]) AS schema, (${signatures}) AS signatures`,
     [administrator],
   );
+  // With the schema's name: `format` is among the traps.
   await client.query(`DO $do$ DECLARE schema text; relation text; found record; BEGIN
     FOREACH schema IN ARRAY ARRAY['public', ${client.escapeLiteral(administrator)}] LOOP
       FOR found IN ${signatures} LOOP
-        EXECUTE format('CREATE FUNCTION %I.%I(%s) RETURNS text LANGUAGE plpgsql AS %L', schema, found.name,
+        EXECUTE pg_catalog.format('CREATE FUNCTION %I.%I(%s) RETURNS text LANGUAGE plpgsql AS %L', schema, found.name,
                        found.arguments, ${client.escapeLiteral(body(role))});
       END LOOP;
-      EXECUTE format('CREATE AGGREGATE %I.array_agg(text) (SFUNC = public.trap, STYPE = text)', schema);
-      EXECUTE format('CREATE OPERATOR %I.= (LEFTARG = name, RIGHTARG = text, FUNCTION = public.trapped_equal)', schema);
-      EXECUTE format('CREATE OPERATOR %I.~~ (LEFTARG = text, RIGHTARG = text, FUNCTION = public.trapped_like)', schema);
+      EXECUTE pg_catalog.format('CREATE AGGREGATE %I.array_agg(text) (SFUNC = public.trap, STYPE = text)', schema);
+      EXECUTE pg_catalog.format('CREATE OPERATOR %I.= (LEFTARG = name, RIGHTARG = text, FUNCTION = public.trapped_equal)', schema);
+      EXECUTE pg_catalog.format('CREATE OPERATOR %I.~~ (LEFTARG = text, RIGHTARG = text, FUNCTION = public.trapped_like)', schema);
       FOREACH relation IN ARRAY ARRAY['pg_class', 'pg_database', 'pg_roles', 'pg_namespace', 'pg_tables'] LOOP
-        EXECUTE format('CREATE VIEW %I.%I AS SELECT public.trap(NULL, NULL) AS datname', schema, relation);
+        EXECUTE pg_catalog.format('CREATE VIEW %I.%I AS SELECT public.trap(NULL, NULL) AS datname', schema, relation);
       END LOOP;
     END LOOP;
   END $do$`);
