@@ -5,13 +5,20 @@ import { gatewayConfiguration } from "../gateway/nginx.ts";
 import { ensureCredentials } from "./credentials.ts";
 import { writePrivate } from "./files.ts";
 import { type StoresOptions, settingsOf } from "./settings.ts";
+import { authorityOf } from "./tls.ts";
 
 /**
  * Writes <dir>/compose.env (mode 0600), with the same credentials and ports as `env` prints, and the gateway's configuration
  * beside it. Returns the path of the first.
+ * @throws Error when `env` prints addresses for TLS: compose.yaml's servers do not speak it
  */
 export function writeComposeEnv(options: StoresOptions = {}): string {
   const { dir, ports } = settingsOf(options);
+  if (authorityOf(dir) !== undefined) {
+    throw new Error(
+      "the stores speak TLS and local/compose.yaml's servers do not: turn it off first: npm run stores -- start --no-tls",
+    );
+  }
   const { minio, postgresql, qdrant, redis } = ensureCredentials(dir);
   const gatewayFile = join(dir, "compose-gateway.conf");
   writePrivate(

@@ -7,6 +7,7 @@ import { credentialsFile, passphraseFile, readCredentials } from "./credentials.
 import { portsInUse } from "./lifecycle.ts";
 import { checkOwner } from "./owner.ts";
 import { type StoresOptions, settingsOf, stateDir } from "./settings.ts";
+import { authorityFile, authorityOf } from "./tls.ts";
 
 /**
  * Variables that would win over ours and must not be set beside them: `env` unsets them, and who merges `environment()`
@@ -19,6 +20,8 @@ export const conflictingVariables = [
   "PGSERVICE",
   "PGPASSFILE",
   "PGOPTIONS",
+  "PGSSLROOTCERT",
+  "TENANT_CA_FILE",
 ] as const;
 
 /** The endpoints and administrator credentials of the local stores. Throws when they were never started. */
@@ -31,8 +34,10 @@ export function storesEnv(options: StoresOptions = {}): Record<string, string> {
   }
   const ports = portsInUse(options);
   const { minio, postgresql, qdrant, redis } = credentials;
+  const tls = authorityOf(dir) !== undefined;
+  const http = tls ? "https" : "http";
   return {
-    MINIO_ENDPOINT: `http://127.0.0.1:${ports.minio}`,
+    MINIO_ENDPOINT: `${http}://127.0.0.1:${ports.minio}`,
     MINIO_ROOT_USER: minio.user,
     MINIO_ROOT_PASSWORD: minio.password,
     PGHOST: "127.0.0.1",
@@ -40,12 +45,13 @@ export function storesEnv(options: StoresOptions = {}): Record<string, string> {
     PGUSER: postgresql.user,
     PGPASSWORD: postgresql.password,
     PGDATABASE: "postgres",
-    PGSSLMODE: "disable",
-    QDRANT_URL: `http://127.0.0.1:${ports.qdrant}`,
-    QDRANT_TENANT_URL: `http://127.0.0.1:${ports.gateway}`,
-    QDRANT_TENANT_GRPC_URL: `http://127.0.0.1:${ports.gatewayGrpc}`,
+    PGSSLMODE: tls ? "verify-full" : "disable",
+    QDRANT_URL: `${http}://127.0.0.1:${ports.qdrant}`,
+    QDRANT_TENANT_URL: `${http}://127.0.0.1:${ports.gateway}`,
+    QDRANT_TENANT_GRPC_URL: `${http}://127.0.0.1:${ports.gatewayGrpc}`,
     QDRANT_API_KEY: qdrant.apiKey,
-    REDIS_URL: `redis://${encodeURIComponent(redis.user)}:${encodeURIComponent(redis.password)}@127.0.0.1:${ports.redis}`,
+    REDIS_URL: `${tls ? "rediss" : "redis"}://${encodeURIComponent(redis.user)}:${encodeURIComponent(redis.password)}@127.0.0.1:${ports.redis}`,
+    ...(tls && { TENANT_CA_FILE: authorityFile(dir), PGSSLROOTCERT: authorityFile(dir) }),
   };
 }
 

@@ -1,18 +1,18 @@
 // Small files that must never be seen half written or by others.
 import { randomBytes } from "node:crypto";
-import { chownSync, closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import { chownSync, closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import type { Account } from "./account.ts";
 
 /**
  * Writes a file in one go: readers see the old text or the new, also after a power cut. Mode 0600, from the first byte.
  * @param owner who may read it. @default the caller
  */
-export function writePrivate(path: string, text: string, owner?: Account): void {
+export function writePrivate(path: string, text: string | Buffer, owner?: Account): void {
   const next = `${path}.${randomBytes(6).toString("hex")}.tmp`;
   try {
     const file = openSync(next, "wx", 0o600);
     try {
-      writeSync(file, text);
+      writeFileSync(file, text);
       fsyncSync(file);
     } finally {
       closeSync(file);

@@ -1,13 +1,14 @@
 // The gateway: tenants reach Qdrant through it (gateway/nginx.ts says what of Qdrant), nginx at work.
 import { chownSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { gatewayConfiguration, refusal } from "../gateway/nginx.ts";
+import { gatewayConfiguration, type GatewayOptions, refusal } from "../gateway/nginx.ts";
 import { runAs, serviceAccount } from "./account.ts";
 import { writePrivate } from "./files.ts";
 import { answer } from "./http.ts";
 import { cleanEnvironment, findOnPath, run } from "./programs.ts";
 import type { Ports } from "./settings.ts";
 import type { Store } from "./store.ts";
+import { ensureCertificate } from "./tls.ts";
 
 export const gateway: Store = {
   name: "gateway",
@@ -17,16 +18,23 @@ export const gateway: Store = {
   folder: (dir) => join(dir, "gateway"),
   workingFolder: (dir) => join(dir, "gateway"),
   listensOn: (ports) => [ports.gateway, ports.gatewayGrpc],
-  url: (ports) => `http://127.0.0.1:${ports.gateway}`,
+  url: (ports, tls) => `${tls ? "https" : "http"}://127.0.0.1:${ports.gateway}`,
   installed: () => findOnPath("nginx"),
 
-  async prepare({ dir, ports }) {
+  async prepare({ dir, ports, ca }) {
     const folder = join(dir, "gateway");
     const account = serviceAccount("www-data");
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     // nginx makes folders for large requests in it.
     if (account !== undefined) chownSync(folder, account.uid, account.gid);
-    writePrivate(join(folder, "nginx.conf"), configuration(ports), account);
+    let tls: Tls = {};
+    if (ca !== undefined) {
+      const certificate = await ensureCertificate(dir, folder, account);
+      const qdrantCa = join(certificate.folder, "ca.pem");
+      writePrivate(qdrantCa, ca, account);
+      tls = { certificate, qdrantCa };
+    }
+    writePrivate(join(folder, "nginx.conf"), configuration(ports, tls), account);
     const command = this.installed() ?? "nginx";
     return {
       line: runAs(account, [folder, command], command, ["-p", `${folder}/`, "-c", "nginx.conf", "-e", "stderr"]),
@@ -34,8 +42,8 @@ export const gateway: Store = {
     };
   },
 
-  async probe({ ports }) {
-    const { status, body } = await answer(`${this.url(ports)}/telemetry`);
+  async probe({ ports, ca }) {
+    const { status, body } = await answer(`${this.url(ports, ca !== undefined)}/telemetry`, { ca });
     if (status !== 403 || !body.includes(refusal)) throw new Error(`the gateway lets /telemetry pass (HTTP ${status})`);
     const printed = await run(
       { command: this.installed() ?? "nginx", args: ["-v"] },
@@ -47,8 +55,10 @@ export const gateway: Store = {
   stopSignals: [{ signal: "SIGTERM", seconds: 10 }],
 };
 
+type Tls = Pick<GatewayOptions, "certificate" | "qdrantCa">;
+
 // All that is not the gateway itself: one small nginx in a folder of its own.
-function configuration(ports: Ports): string {
+function configuration(ports: Ports, tls: Tls): string {
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
     .map((module) => `    ${module}_temp_path ${module}_temp;\n`)
     .join("");
@@ -67,6 +77,7 @@ ${temporary}${gatewayConfiguration({
     listenGrpc: loopback(ports.gatewayGrpc),
     qdrant: loopback(ports.qdrant),
     qdrantGrpc: loopback(ports.qdrantGrpc),
+    ...tls,
   }).replace(/^(?=.)/gm, "    ")}}
 `;
 }

@@ -1,5 +1,12 @@
 // One question to a server of ours.
 import { request } from "node:http";
+import { request as requestSecurely } from "node:https";
+
+export interface GetOptions {
+  readonly headers?: Record<string, string>;
+  /** The only authority to trust, as PEM. */
+  readonly ca?: string | undefined;
+}
 
 export interface Answer {
   /** HTTP's. */
@@ -12,9 +19,10 @@ export interface Answer {
  * Not `fetch`: that keeps the connection open, and a server that is stopped while connections are open waits for them
  * (Qdrant: 5 s).
  */
-export function answer(url: string, headers: Record<string, string> = {}): Promise<Answer> {
+export function answer(url: string, options: GetOptions = {}): Promise<Answer> {
+  const ask = url.startsWith("https:") ? requestSecurely : request;
   return new Promise((resolve, reject) => {
-    const asked = request(url, { headers, agent: false, timeout: 2000 }, (response) => {
+    const asked = ask(url, { ...options, agent: false, timeout: 2000 }, (response) => {
       let body = "";
       response.setEncoding("utf8").on("data", (text: string) => (body += text));
       response.on("error", reject).on("end", () => {
@@ -27,8 +35,8 @@ export function answer(url: string, headers: Record<string, string> = {}): Promi
 }
 
 /** The body of a 200 answer; throws on any other. */
-export async function get(url: string, headers: Record<string, string> = {}): Promise<string> {
-  const { status, body } = await answer(url, headers);
+export async function get(url: string, options: GetOptions = {}): Promise<string> {
+  const { status, body } = await answer(url, options);
   if (status !== 200) throw new Error(`${url} answers HTTP ${status}`);
   return body;
 }

@@ -19,6 +19,7 @@ import { type Ports, type Settings, settingsOf, stateDir, type StoreName, type S
 import { isDiskFull, startServer } from "./start-server.ts";
 import { stopServer } from "./stop-server.ts";
 import type { Store } from "./store.ts";
+import { authorityOf, ensureAuthority, removeAuthority } from "./tls.ts";
 
 const stores: Record<StoreName, Store> = { minio, postgresql, qdrant, gateway, redis };
 
@@ -33,6 +34,8 @@ export interface StoreStatus {
   readonly pid?: number;
   readonly port: number;
   readonly url: string;
+  /** It speaks TLS and nothing else. */
+  readonly tls: boolean;
   readonly folder: string;
   readonly log: string;
   readonly version?: string;
@@ -66,6 +69,7 @@ async function statusOf(store: Store, dir: string, ports: Ports): Promise<StoreS
   const running = runningServer(dir, store);
   const port = store.listensOn(ports)[0] ?? 0;
   const { name, title } = store;
+  const tls = authorityOf(dir) !== undefined;
   return {
     name,
     title,
@@ -73,7 +77,8 @@ async function statusOf(store: Store, dir: string, ports: Ports): Promise<StoreS
     ready: running?.version !== undefined && (await accepts(port)),
     ...(running !== undefined && { pid: running.pid }),
     port,
-    url: store.url(ports),
+    url: store.url(ports, tls),
+    tls,
     folder: store.folder(dir),
     log: logFile(dir, name),
     ...(running?.version !== undefined && { version: running.version }),
@@ -82,8 +87,9 @@ async function statusOf(store: Store, dir: string, ports: Ports): Promise<StoreS
 
 /**
  * Starts what does not run, all at the same time, and waits until each answers with the administrator's credentials.
- * What runs is left alone (the whole call then takes milliseconds). Throws one error that names every store that
- * failed; the others run on, and the next call starts only what is missing.
+ * What runs is left alone (the whole call then takes milliseconds), unless it has to speak TLS and does not, or the other way
+ * round. Throws one error that names every store that failed; the others run on, and the next call starts only what is
+ * missing.
  */
 export async function startStores(options: StoresOptions & Progress = {}): Promise<StoreStatus[]> {
   const settings = settingsOf(options);
@@ -99,7 +105,10 @@ export async function startStores(options: StoresOptions & Progress = {}): Promi
         // A first start writes about 150 MB; later ones little, and may be wanted to delete something.
         const neededMb = existsSync(credentialsFile(settings.dir)) ? 32 : 512;
         if (isDiskFull(settings.dir, neededMb)) throw diskFull(settings.dir, `less than ${neededMb} MB are free`);
-        const site = { dir: settings.dir, ports: settings.ports, credentials: ensureCredentials(settings.dir) };
+        const credentials = ensureCredentials(settings.dir);
+        await chooseTls(settings, say);
+        const ca = authorityOf(settings.dir);
+        const site = { dir: settings.dir, ports: settings.ports, credentials, ...(ca !== undefined && { ca }) };
         const waiting = new Set(chosen(settings).map(({ title }) => title));
         const results = await Promise.allSettled(
           chosen(settings).map(async (store) => {
@@ -117,6 +126,21 @@ export async function startStores(options: StoresOptions & Progress = {}): Promi
       return await statusStores(settings);
     },
   );
+}
+
+/** Makes the stores speak what is wanted: all of them, and never while one runs. */
+async function chooseTls({ dir, ports, only, tls }: Settings, say: (line: string) => void): Promise<void> {
+  if (tls === undefined || tls === (authorityOf(dir) !== undefined)) return;
+  const settings = settingsOf({ dir, ports });
+  if (only.length < settings.only.length) {
+    throw new Error(
+      `all stores speak TLS, or none: leave the names out: npm run stores -- start ${tls ? "--tls" : "--no-tls"}`,
+    );
+  }
+  say(`stopping what runs, to start it ${tls ? "with" : "without"} TLS`);
+  await stopAll(settings);
+  if (tls) await ensureAuthority(dir);
+  else removeAuthority(dir);
 }
 
 /** The ports in use now: a running server is where it is, also when it was started with another offset than asked. */
@@ -143,6 +167,7 @@ export function portsInUse(options: StoresOptions = {}): Ports {
 export async function allReady(options: StoresOptions = {}): Promise<boolean> {
   const settings = settingsOf(options);
   checkOwner(settings.dir, "look");
+  if (settings.tls !== undefined && settings.tls !== (authorityOf(settings.dir) !== undefined)) return false;
   for (const store of chosen(settings)) {
     const running = runningServer(settings.dir, store);
     if (running?.version === undefined || !listensAt(running, store, settings.ports)) return false;
@@ -182,7 +207,7 @@ export function resetPaths(options: StoresOptions = {}): string[] {
   checkOwner(dir, "reset");
   return [
     ...Object.values(stores).map((store) => store.folder(dir)),
-    ...["logs", "run", "compose.env", "compose-gateway.conf"].map((name) => join(dir, name)),
+    ...["logs", "run", "tls", "compose.env", "compose-gateway.conf"].map((name) => join(dir, name)),
     // Half written when a command was killed; may hold credentials.
     ...(existsSync(dir)
       ? readdirSync(dir)

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { get } from "./http.ts";
 import { cleanEnvironment, findOnPath, run } from "./programs.ts";
 import type { Store } from "./store.ts";
+import { ensureCertificate } from "./tls.ts";
 
 export const minio: Store = {
   name: "minio",
@@ -13,17 +14,19 @@ export const minio: Store = {
   folder: (dir) => join(dir, "minio"),
   workingFolder: (dir) => join(dir, "minio"),
   listensOn: (ports) => [ports.minio],
-  url: (ports) => `http://127.0.0.1:${ports.minio}`,
+  url: (ports, tls) => `${tls ? "https" : "http"}://127.0.0.1:${ports.minio}`,
   installed: () => findOnPath("minio"),
 
-  async prepare({ dir, ports, credentials }) {
+  async prepare({ dir, ports, credentials, ca }) {
     const folder = join(dir, "minio");
     mkdirSync(join(folder, "data"), { recursive: true, mode: 0o700 });
+    // With a certificate in that folder it speaks TLS and nothing else.
+    const tls = ca === undefined ? [] : ["--certs-dir", (await ensureCertificate(dir, folder)).folder];
     return {
       line: {
         command: this.installed() ?? "minio",
         // Quiet: the banner is no news, and it names the root user.
-        args: ["server", "--quiet", "--address", `127.0.0.1:${ports.minio}`, "data"],
+        args: ["server", "--quiet", "--address", `127.0.0.1:${ports.minio}`, ...tls, "data"],
       },
       env: {
         // Its home too: MinIO makes a folder for certificates there.
@@ -41,19 +44,20 @@ export const minio: Store = {
     };
   },
 
-  async probe({ ports, credentials }) {
+  async probe({ ports, credentials, ca }) {
     // Listening comes before the users are loaded: `cluster` answers after.
-    await get(`${this.url(ports)}/minio/health/cluster`);
+    await get(`${this.url(ports, ca !== undefined)}/minio/health/cluster`, { ca });
     const { Client } = await import("minio");
     const client = new Client({
       endPoint: "127.0.0.1",
       port: ports.minio,
-      useSSL: false,
+      useSSL: ca !== undefined,
       accessKey: credentials.minio.user,
       secretKey: credentials.minio.password,
       // Our own loop tries again; the client's back-off would only slow it.
       retryOptions: { disableRetry: true },
     });
+    client.setRequestOptions({ ca });
     await client.listBuckets();
     const printed = await run(
       { command: this.installed() ?? "minio", args: ["--version"] },

@@ -3,8 +3,16 @@
 /**
  * postgresql.conf.
  * @param addresses loopback addresses to listen on
+ * @param tls with the certificate beside the data
  */
-export function serverSettings(port: number, addresses: readonly string[]): string {
+export function serverSettings(port: number, addresses: readonly string[], tls: boolean): string {
+  // Paths start at the data: no folder's name can break a line.
+  const encryption = tls
+    ? `ssl = on
+ssl_cert_file = '../tls/public.crt'
+ssl_key_file = '../tls/private.key'
+ssl_min_protocol_version = 'TLSv1.2'`
+    : "ssl = off";
   return `# Written at every start by local/postgresql.ts: changes here are lost, ALTER SYSTEM's are kept.
 listen_addresses = '${addresses.join(",")}'
 port = ${port}
@@ -16,7 +24,7 @@ dynamic_shared_memory_type = posix
 password_encryption = 'scram-sha-256'
 fsync = on
 full_page_writes = on
-ssl = off
+${encryption}
 timezone = 'UTC'
 log_timezone = 'UTC'
 datestyle = 'iso, ymd'
@@ -33,6 +41,14 @@ log_error_verbosity = 'terse'
 log_parameter_max_length = 0
 log_parameter_max_length_on_error = 0
 `;
+}
+
+/** Nothing in the clear, whatever the lines below it say. */
+const rejectUnencrypted = "hostnossl  all  all  all  reject\n";
+
+/** pg_hba.conf with that line first, or without it. */
+export function onlyEncrypted(rules: string, tls: boolean): string {
+  return (tls ? rejectUnencrypted : "") + rules.replace(rejectUnencrypted, "");
 }
 
 /** pg_hba.conf as it starts out. The first line that matches decides. */

@@ -1,15 +1,16 @@
 // PostgreSQL: relational data, and the platform's registry and audit log.
 import { randomBytes } from "node:crypto";
-import { chownSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
+import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
 import { type Account, runAs, serviceAccount } from "./account.ts";
 import { readIfThere, writePrivate } from "./files.ts";
 import { link, serverIn } from "./identity.ts";
 import { postgresqlBin } from "./postgresql-bin.ts";
-import { hostRules, serverSettings } from "./postgresql-config.ts";
+import { hostRules, onlyEncrypted, serverSettings } from "./postgresql-config.ts";
 import { cleanEnvironment, run } from "./programs.ts";
 import type { Site, Store } from "./store.ts";
+import { ensureCertificate } from "./tls.ts";
 
 const dataFolder = (dir: string): string => join(dir, "postgresql", "data");
 
@@ -21,7 +22,7 @@ export const postgresql: Store = {
   folder: (dir) => join(dir, "postgresql"),
   workingFolder: dataFolder,
   listensOn: (ports) => [ports.postgresql],
-  url: (ports) => `postgresql://127.0.0.1:${ports.postgresql}`,
+  url: (ports, tls) => `postgresql://127.0.0.1:${ports.postgresql}${tls ? "?sslmode=verify-full" : ""}`,
   installed: () => postgresqlBin(),
 
   async prepare(site) {
@@ -40,7 +41,13 @@ export const postgresql: Store = {
     if (version === undefined) await initialise(site, account, bin);
     // Ours at every start; what ALTER SYSTEM sets is in postgresql.auto.conf and wins.
     const addresses = hasIpv6Loopback() ? ["127.0.0.1", "::1"] : ["127.0.0.1"];
-    writePrivate(join(data, "postgresql.conf"), serverSettings(site.ports.postgresql, addresses), account);
+    const tls = site.ca !== undefined;
+    if (tls) await ensureCertificate(site.dir, folder, account);
+    writePrivate(join(data, "postgresql.conf"), serverSettings(site.ports.postgresql, addresses, tls), account);
+    const hba = join(data, "pg_hba.conf");
+    const rules = readFileSync(hba, "latin1");
+    const wanted = onlyEncrypted(rules, tls);
+    if (wanted !== rules) writePrivate(hba, Buffer.from(wanted, "latin1"), account);
     forgetDeadServer(data);
     return {
       line: runAs(account, [folder, bin], join(bin, "postgres"), ["-D", data]),
@@ -48,7 +55,7 @@ export const postgresql: Store = {
     };
   },
 
-  async probe({ ports, credentials }) {
+  async probe({ ports, credentials, ca }) {
     const { default: pg } = await import("pg");
     const client = new pg.Client({
       host: "127.0.0.1",
@@ -56,7 +63,7 @@ export const postgresql: Store = {
       user: credentials.postgresql.user,
       password: credentials.postgresql.password,
       database: "postgres",
-      ssl: false,
+      ssl: ca === undefined ? false : { ca },
       connectionTimeoutMillis: 2000,
       query_timeout: 2000,
     });

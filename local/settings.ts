@@ -25,6 +25,8 @@ export interface StoresOptions {
   readonly ports?: Ports;
   /** Only these stores. @default all */
   readonly only?: readonly StoreName[];
+  /** What `startStores` makes them speak from now on: TLS and nothing else, or no TLS. @default what they spoke before */
+  readonly tls?: boolean;
 }
 
 /** The options, filled in. */
@@ -32,6 +34,7 @@ export interface Settings {
   readonly dir: string;
   readonly ports: Ports;
   readonly only: readonly StoreName[];
+  readonly tls?: boolean;
 }
 
 /**
@@ -67,6 +70,7 @@ export function settingsOf(options: StoresOptions = {}): Settings {
     dir: resolve(options.dir ?? storesDir),
     ports: options.ports ?? portsAt(),
     only: options.only ?? storeNames,
+    ...(options.tls !== undefined && { tls: options.tls }),
   };
 }
 

@@ -8,6 +8,8 @@ export interface Site {
   readonly dir: string;
   readonly ports: Ports;
   readonly credentials: Credentials;
+  /** The authority whose certificate the servers have, as PEM; left out when they do not speak TLS. */
+  readonly ca?: string;
 }
 
 /** How a prepared server is started. No secret in `line`: every user of the machine can read it. */
@@ -29,7 +31,7 @@ export interface Store {
   workingFolder(dir: string): string;
   /** Ports it listens on, the main one first. */
   listensOn(ports: Ports): readonly number[];
-  url(ports: Ports): string;
+  url(ports: Ports, tls: boolean): string;
   /** The program's path, or undefined. Quick. */
   installed(): string | undefined;
   /** What installs the program: ends the error when it is missing. */

@@ -15,6 +15,7 @@ import {
 } from "./lifecycle.ts";
 import { settingsOf, storeNames, type StoreName, type StoresOptions } from "./settings.ts";
 import { installSteps, storesSteps } from "./steps.ts";
+import { authorityFile } from "./tls.ts";
 
 interface Json {
   readonly json?: true;
@@ -38,9 +39,11 @@ program
   .command("start")
   .description("start what does not run, installing what is missing; safe to repeat")
   .addArgument(which)
+  .option("--tls", "from now on with TLS only: a private authority and certificates are made, what runs is restarted")
+  .option("--no-tls", "from now on without TLS")
   .option("--json", "print the state of the stores as JSON")
-  .action(async (names: StoreName[], { json }: Json) => {
-    const options = only(names);
+  .action(async (names: StoreName[], { json, tls }: Json & { readonly tls?: boolean }) => {
+    const options = { ...only(names), ...(tls !== undefined && { tls }) };
     const wasRunning = await allReady(options);
     if (!wasRunning) await runSteps(json ? [...installSteps(options), quietStart(options)] : storesSteps(options));
     await show(await statusStores(options), json);
@@ -120,6 +123,7 @@ async function show(states: readonly StoreStatus[], json: true | undefined): Pro
     table.push([title, state, pid ?? "", port, url, shortest(folder), version ?? ""]);
   }
   say(table.toString());
+  if (states.some(({ tls }) => tls)) say(`TLS only; their authority: ${shortest(authorityFile(settingsOf().dir))}`);
 }
 
 function shortest(path: string): string {
