@@ -20,6 +20,8 @@ export interface Connection {
     readonly user: string;
     readonly password: string;
     readonly sslmode: string;
+    /** The same for PostgreSQL, in libpq's words. */
+    readonly sslrootcert?: string;
   };
   readonly qdrant: {
     readonly url: string;
@@ -37,6 +39,8 @@ export interface Connection {
     readonly key_prefix: string;
   };
   readonly tenant_api_key: string;
+  /** The private authority of the servers' certificates, on this machine; left out when they have none. */
+  readonly ca_file?: string;
 }
 
 /** The connection of a tenant. Decrypts its credentials. */
@@ -61,6 +65,7 @@ export async function connection(id: string): Promise<Connection> {
       user: names.role,
       password: credentials.postgres_password,
       sslmode: sslMode,
+      ...(postgresql.ca === undefined ? {} : { sslrootcert: postgresql.ca.file }),
     },
     qdrant: {
       url: qdrant.tenantUrl.origin,
@@ -74,6 +79,7 @@ export async function connection(id: string): Promise<Connection> {
       key_prefix: names.keyPrefix,
     },
     tenant_api_key: credentials.tenant_api_key,
+    ...(minio.ca === undefined ? {} : { ca_file: minio.ca.file }),
   };
 }
 
@@ -85,6 +91,7 @@ export function variables({
   qdrant,
   redis,
   tenant_api_key,
+  ca_file,
 }: Connection): Record<string, string> {
   return {
     TENANT_ID: tenant_id,
@@ -105,5 +112,7 @@ export function variables({
     REDIS_URL: redis.url,
     REDIS_KEY_PREFIX: redis.key_prefix,
     TENANT_API_KEY: tenant_api_key,
+    ...(ca_file === undefined ? {} : { TENANT_CA_FILE: ca_file }),
+    ...(postgresql.sslrootcert === undefined ? {} : { PGSSLROOTCERT: postgresql.sslrootcert }),
   };
 }

@@ -3,6 +3,7 @@ import * as postgresql from "@pulumi/postgresql";
 import { ComponentResource, output, type ComponentResourceOptions, type Input, type Output } from "@pulumi/pulumi";
 import { catalogsVersion } from "../providers/clients/catalogs.ts";
 import { scramVerifier } from "../providers/clients/scram.ts";
+import { servers } from "../providers/clients/servers.ts";
 import { DatabaseHardening } from "../providers/database-hardening.ts";
 import { PgHbaEntry } from "../providers/pg-hba-entry.ts";
 import { RoleLimits } from "../providers/role-limits.ts";
@@ -101,7 +102,12 @@ export class Database extends ComponentResource {
     // Last: until everything above holds, nobody can connect.
     new PgHbaEntry(
       name,
-      { database: database.name, role: role.name, networks: [...args.networks] },
+      {
+        database: database.name,
+        role: role.name,
+        networks: [...args.networks],
+        encrypted: servers().postgresql.sslMode !== "disable",
+      },
       { ...child, dependsOn: [last, limits] },
     );
 

@@ -3,6 +3,7 @@ import * as minio from "@pulumi/minio";
 import { ComponentResource, type ComponentResourceOptions, type Input, type Output } from "@pulumi/pulumi";
 import { BucketContents } from "../providers/bucket-contents.ts";
 import { BucketEncryption } from "../providers/bucket-encryption.ts";
+import { servers } from "../providers/clients/servers.ts";
 import { bucketPrefixes, type TenantNames } from "./names.ts";
 
 export interface ObjectStorageArgs {
@@ -31,10 +32,17 @@ const neverNeeded = [
 /**
  * The tenant's rights: its own bucket and nothing else. Beyond the plan's policy: multi-part uploads and tags, which ordinary
  * clients use, and denials, which win over whatever else is ever attached to the user (measured: isolation.md).
+ * @param tlsOnly also deny every request that reached MinIO in the clear. @default when MinIO's URL is https
  */
-export function bucketPolicy(bucket: string): string {
+export function bucketPolicy(bucket: string, tlsOnly = servers().minio.endpoint.protocol === "https:"): string {
   const own = `arn:aws:s3:::${bucket}`;
   const everywhere = "arn:aws:s3:::*";
+  const unencrypted = {
+    Effect: "Deny",
+    Action: ["s3:*"],
+    Resource: [everywhere],
+    Condition: { Bool: { "aws:SecureTransport": ["false"] } },
+  };
   const statements = [
     {
       Effect: "Allow",
@@ -69,6 +77,7 @@ export function bucketPolicy(bucket: string): string {
       Resource: [everywhere],
       Condition: { StringEquals: { "s3:x-amz-content-sha256": ["STREAMING-UNSIGNED-PAYLOAD-TRAILER"] } },
     },
+    ...(tlsOnly ? [unencrypted] : []),
   ];
   return JSON.stringify({ Version: "2012-10-17", Statement: statements });
 }

@@ -24,7 +24,7 @@ export function nativeProviders(): NativeProviders {
   const username = configured("pgUser");
   const password = configured("pgPassword");
   // Named by the environment, the authority's file reaches them by it: a path differs from machine to machine.
-  const caFile = config(settings.caFile.config);
+  const caFile = configured("caFile");
   const rootCert = process.env["PGSSLROOTCERT"];
   return {
     minio: new minio.Provider(
@@ -34,7 +34,7 @@ export function nativeProviders(): NativeProviders {
         minioSsl: store.endpoint.protocol === "https:",
         ...(minioUser === undefined ? {} : { minioUser }),
         ...(minioPassword === undefined ? {} : { minioPassword }),
-        ...(caFile ? { minioCacertFile: caFile } : {}),
+        ...(caFile === undefined ? {} : { minioCacertFile: caFile }),
       },
       {
         envVarMappings: {
@@ -52,7 +52,7 @@ export function nativeProviders(): NativeProviders {
         sslmode: database.sslMode,
         ...(username === undefined ? {} : { username }),
         ...(password === undefined ? {} : { password }),
-        ...(caFile && !rootCert ? { sslrootcert: caFile } : {}),
+        ...(caFile === undefined || rootCert ? {} : { sslrootcert: caFile }),
       },
       rootCert ? {} : { envVarMappings: { TENANT_CA_FILE: "PGSSLROOTCERT" } },
     ),

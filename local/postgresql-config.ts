@@ -46,9 +46,10 @@ log_parameter_max_length_on_error = 0
 /** Nothing in the clear, whatever the lines below it say. */
 const rejectUnencrypted = "hostnossl  all  all  all  reject\n";
 
-/** pg_hba.conf with that line first, or without it. */
+/** pg_hba.conf with that line first; without TLS not, and with no line that only TLS could match: the server calls it an error. */
 export function onlyEncrypted(rules: string, tls: boolean): string {
-  return (tls ? rejectUnencrypted : "") + rules.replace(rejectUnencrypted, "");
+  const rest = rules.replace(rejectUnencrypted, "");
+  return tls ? rejectUnencrypted + rest : rest.replace(/^hostssl (?=tenant_)/gm, "host ");
 }
 
 /** pg_hba.conf as it starts out. The first line that matches decides. */

@@ -9,7 +9,7 @@ import { dynamicProvider } from "./lifecycle.ts";
 export const provider = dynamicProvider<HbaEntry, HbaEntry>({
   describe: ({ database, role }) => `pg_hba.conf lines of database ${database}, role ${role}`,
   id: ({ database }) => database,
-  inputs: { database: "replace", role: "replace", networks: "update" },
+  inputs: { database: "replace", role: "replace", networks: "update", encrypted: "update" },
   async ensure(desired) {
     await withAdmin((client) => editHba(client, (text) => withEntry(text, desired)));
     return desired;
@@ -30,7 +30,7 @@ export const provider = dynamicProvider<HbaEntry, HbaEntry>({
 export class PgHbaEntry extends DynamicResource {
   constructor(
     name: string,
-    args: { database: Input<string>; role: Input<string>; networks: Input<string>[] },
+    args: { database: Input<string>; role: Input<string>; networks: Input<string>[]; encrypted: boolean },
     opts?: CustomResourceOptions,
   ) {
     super("PgHbaEntry", "pg-hba-entry", name, args, opts);

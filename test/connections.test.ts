@@ -2,6 +2,7 @@
 import { expect, it } from "vitest";
 import { adminClient, sslOptions, withAdmin } from "../providers/clients/postgresql.ts";
 import { servers } from "../providers/clients/servers.ts";
+import { testTls } from "./support/tls.ts";
 
 const { postgresql } = servers();
 
@@ -10,7 +11,7 @@ it("name the server, the user and the command that helps, never the password", a
   for (const [over, reason] of [
     [{ port: 1 }, /ECONNREFUSED/],
     [{ password }, /password authentication failed/],
-    [{ sslMode: "verify-full" }, /SSL/],
+    [{ sslMode: testTls() ? "disable" : "verify-full" }, testTls() ? /no encryption/ : /SSL/],
     [{ sslMode: "sometimes" }, /use disable, require, verify-ca or verify-full/],
   ] as const) {
     const failure = await adminClient({ postgresql: { ...postgresql, ...over } }).then(

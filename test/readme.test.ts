@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { resetStores } from "../local/lifecycle.ts";
 import { localDir, root, toolchainDir } from "../toolchain/paths.ts";
 import { testOffset, testPorts } from "./support/ports.ts";
+import { testTls } from "./support/tls.ts";
 
 const copy = join(localDir, "test", "readme");
 const stores = { dir: join(copy, ".local", "stores"), ports: testPorts(6000) };
@@ -58,7 +59,8 @@ it("its two commands are the demo and what CI runs", async () => {
 });
 
 it("its other commands work one after the other, and print what it shows", async () => {
-  const script = (await commands()).filter((block) => block !== "npm test\n").join("");
+  const blocks = (await commands()).filter((block) => block !== "npm test\n");
+  const script = [...(testTls() ? ["npm run stores -- start --tls\n"] : []), ...blocks].join("");
   const { code, output } = await bash(script);
   expect(code, output).toBe(0);
   for (const [line] of (await readme()).matchAll(/^Tenant \w+ is isolated: .*$/gm)) expect(output).toContain(line);

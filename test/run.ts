@@ -1,5 +1,6 @@
 // `npm test`: everything the tests need, then all tests, against real stores of their own (beside the demo's, on shifted
-// ports). Arguments: parts of file names, to run only those. The last line is `N passed, N failed`.
+// ports). Arguments: parts of file names, to run only those; --tls, for stores that speak TLS. The last line is
+// `N passed, N failed`.
 import { spawn } from "node:child_process";
 import { mkdirSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -14,15 +15,19 @@ import { binDir, localDir, root, toolchainDir } from "../toolchain/paths.ts";
 import { runSteps } from "../toolchain/steps.ts";
 import { makeCheckout } from "./support/checkout.ts";
 import { testOffset, testPorts } from "./support/ports.ts";
+import { testTls, tlsVariable } from "./support/tls.ts";
 
 /** Everything the tests make. */
 const folder = join(localDir, "test");
-const stores = { dir: join(folder, "stores"), ports: testPorts(1000) };
-const only = process.argv.slice(2);
+const args = process.argv.slice(2);
+const only = args.filter((arg) => arg !== "--tls");
+if (args.includes("--tls")) process.env[tlsVariable] = "1";
+const stores = { dir: join(folder, "stores"), ports: testPorts(1000), tls: testTls() };
 
-if (only.includes("--help")) {
+if (args.includes("--help")) {
   process.stdout.write(
-    "npm test [-- PART-OF-A-FILE-NAME…]: sets everything up, then runs all tests, or those files' only\n",
+    "npm test [-- [--tls] PART-OF-A-FILE-NAME…]: sets everything up, then runs all tests, or those files' only;\n" +
+      "with --tls the tests' stores speak TLS and nothing else\n",
   );
   process.exit(0);
 }

@@ -9,7 +9,14 @@ export interface HbaEntry {
   readonly role: string;
   /** CIDRs, IPv4 or IPv6. */
   readonly networks: readonly string[];
+  /**
+   * Only over TLS.
+   * @default false
+   */
+  readonly encrypted?: boolean;
 }
+
+const typeOf = ({ encrypted }: Omit<HbaEntry, "networks">): string => (encrypted === true ? "hostssl" : "host");
 
 /** One word of a field. Quoted, `all` is a name like any other. */
 interface Word {
@@ -109,7 +116,7 @@ export function networksIn(text: string, entry: Omit<HbaEntry, "networks">): str
   const own = recordsOf(text).filter((record) => isOwn(record, entry));
   return own.map((record) => {
     const { type, address, method, options } = parse(record) as HbaRecord;
-    const ours = type === "host" && method === "scram-sha-256" && options.length === 0;
+    const ours = type === typeOf(entry) && method === "scram-sha-256" && options.length === 0;
     return ours ? address : record.trim();
   });
 }
@@ -134,7 +141,9 @@ export function withEntry(text: string, entry: HbaEntry): string {
   // Already there, in the right place: the file stays as it is.
   if (isDeepStrictEqual(networksIn(text, entry), entry.networks) && isFirst(text, entry)) return text;
   const records = recordsOf(withoutEntry(text, entry));
-  const own = entry.networks.map((network) => `host ${entry.database} ${entry.role} ${network} scram-sha-256`);
+  const own = entry.networks.map(
+    (network) => `${typeOf(entry)} ${entry.database} ${entry.role} ${network} scram-sha-256`,
+  );
   const firstBroad = records.findIndex((record) => mayMatch(record, entry));
   const last = records.at(-1) ?? "";
   // Without a broad line: at the end, before the empty string after the last newline. (A backslash there would swallow ours.)

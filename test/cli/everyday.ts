@@ -5,8 +5,10 @@ import { parse } from "yaml";
 import { tenantNames } from "../../components/names.ts";
 import { minioClient } from "../../providers/clients/minio.ts";
 import { openSession } from "../../providers/clients/postgresql.ts";
+import { qdrantClient } from "../../providers/clients/qdrant.ts";
 import { withRedis } from "../../providers/clients/redis.ts";
 import { servers } from "../../providers/clients/servers.ts";
+import { readAuthority, trusting } from "../../providers/clients/tls.ts";
 import type { Report } from "../../cli/verify/report.ts";
 import {
   editStackFile,
@@ -22,6 +24,7 @@ import {
   tenant,
 } from "./world.ts";
 import { isFile, until } from "./faults.ts";
+import { testTls } from "../support/tls.ts";
 
 export function everydayTests(): void {
   describe("a tenant's life", () => {
@@ -89,14 +92,25 @@ export function everydayTests(): void {
       const env: Record<string, string> = Object.fromEntries(lines);
       expect(env).toMatchObject({ TENANT_ID: id, PGDATABASE: names.database, REDIS_KEY_PREFIX: names.keyPrefix });
 
+      // With TLS also what verifies the servers.
+      const ca = testTls() ? readAuthority("TENANT_CA_FILE", env["TENANT_CA_FILE"] ?? "") : undefined;
+      expect(env["PGSSLROOTCERT"]).toBe(ca?.file);
       const session = await openSession(
-        { host: env["PGHOST"] ?? "", port: Number(env["PGPORT"]), sslMode: env["PGSSLMODE"] ?? "" },
+        {
+          host: env["PGHOST"] ?? "",
+          port: Number(env["PGPORT"]),
+          sslMode: env["PGSSLMODE"] ?? "",
+          ...(ca === undefined ? {} : { ca }),
+        },
         { user: env["PGUSER"] ?? "", password: env["PGPASSWORD"] ?? "", database: env["PGDATABASE"] ?? "" },
       );
       await session.query("CREATE TABLE own (id int)");
       await session.end();
       const { Redis } = await import("ioredis");
-      const redis = new Redis(env["REDIS_URL"] ?? "", { enableReadyCheck: false });
+      const redis = new Redis(env["REDIS_URL"] ?? "", {
+        enableReadyCheck: false,
+        ...(ca === undefined ? {} : { tls: trusting(ca) }),
+      });
       await redis.set(`${env["REDIS_KEY_PREFIX"]}cache:one`, "1");
       redis.disconnect();
       const client = await minioClient(servers(), {
@@ -104,12 +118,9 @@ export function everydayTests(): void {
         password: env["MINIO_SECRET_KEY"] ?? "",
       });
       await client.putObject(env["MINIO_BUCKET"] ?? "", "raw/one.txt", "one");
-      const points = await fetch(`${env["QDRANT_URL"]}/collections/${env["QDRANT_COLLECTION"]}/points/count`, {
-        method: "POST",
-        headers: { "api-key": env["QDRANT_API_KEY"] ?? "", "content-type": "application/json" },
-        body: "{}",
-      });
-      expect(points.status).toBe(200);
+      const qdrant = { ...servers().qdrant, url: new URL(env["QDRANT_URL"] ?? "") };
+      const points = await qdrantClient({ qdrant }, env["QDRANT_API_KEY"]);
+      expect(await points.count(env["QDRANT_COLLECTION"] ?? "")).toEqual({ count: expect.any(Number) as number });
     });
 
     it("is verified on demand: a table or the plan's JSON", async () => {

@@ -30,6 +30,7 @@ import { tracesOf } from "../../providers/clients/traces.ts";
 import { localDir, toolchainDir } from "../../toolchain/paths.ts";
 import { makeCheckout } from "../support/checkout.ts";
 import { testOffset, testPorts } from "../support/ports.ts";
+import { testTls } from "../support/tls.ts";
 
 export interface Ran {
   readonly code: number | null;
@@ -47,7 +48,7 @@ export interface Running {
 const folder = join(localDir, "test", "cli");
 // Beside the other tests' stores; see test/run.ts and the offsets of test/local.
 const ports = testPorts(5000);
-const stores = { dir: join(folder, "stores"), ports };
+const stores = { dir: join(folder, "stores"), ports, tls: testTls() };
 const checkout = join(folder, "checkout");
 const secrets = join(folder, "secrets");
 const outbox = join(folder, "outbox");

@@ -97,6 +97,7 @@ beforeAll(async () => {
     // Not used here, but a checkout's settings are read as a whole.
     ...{ MINIO_ENDPOINT: "http://unused", MINIO_ROOT_USER: "unused", MINIO_ROOT_PASSWORD: "unused" },
     ...{ QDRANT_URL: "http://unused", QDRANT_API_KEY: "unused", REDIS_URL: "redis://unused" },
+    ...{ TENANT_CA_FILE: "", PGSSLROOTCERT: "" },
   });
   await sql(`CREATE ROLE ${databaseOwner} NOLOGIN`);
   await template.create({ template: templateDatabase, owner: databaseOwner, version: catalogsVersion });

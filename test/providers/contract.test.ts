@@ -40,6 +40,7 @@ interface Case {
 const tenant = "contract";
 const database = `tenant_${tenant}`;
 const role = `${database}_user`;
+const encrypted = servers().postgresql.sslMode !== "disable";
 const bucket = `tenant-${tenant}-bucket`;
 const jti = "0198c0de-0000-4000-8000-000000000001";
 let folder: string;
@@ -128,8 +129,8 @@ const cases: readonly Case[] = [
   },
   {
     file: "pg-hba-entry",
-    inputs: () => ({ database, role, networks: ["10.99.0.0/16", "fd00:99::/48"] }),
-    changed: () => ({ database, role, networks: ["10.98.0.0/16"] }),
+    inputs: () => ({ database, role, networks: ["10.99.0.0/16", "fd00:99::/48"], encrypted }),
+    changed: () => ({ database, role, networks: ["10.98.0.0/16"], encrypted }),
     outside: {
       change: () => withAdmin((client) => editHba(client, (text) => text.replace(`${role} 10.`, `${role} 11.`))),
     },

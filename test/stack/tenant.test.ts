@@ -15,9 +15,11 @@ import { getTenant } from "../../providers/clients/registry.ts";
 import { latestReport } from "../../providers/clients/reports.ts";
 import { secretFiles } from "../../providers/clients/secrets-dir.ts";
 import { servers } from "../../providers/clients/servers.ts";
+import { trusting } from "../../providers/clients/tls.ts";
 import { tracesOf } from "../../providers/clients/traces.ts";
 import { platformUp } from "../support/platform.ts";
 import { initStack, planned, printed, pulumi, removeStack, setConfig } from "../support/pulumi.ts";
+import { testTls } from "../support/tls.ts";
 
 // The audit log outlives a tenant: an id of its own for each run.
 const id = `stack${Date.now().toString(36)}`;
@@ -235,6 +237,7 @@ describe("destroy", () => {
       port: Number(servers().redis.url.port),
       username: names.redisUser,
       password: redis_password,
+      ...(testTls() ? { tls: trusting(servers().redis.ca) } : {}),
       enableReadyCheck: false,
       retryStrategy: () => null,
     });

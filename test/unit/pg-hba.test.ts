@@ -37,6 +37,18 @@ describe("a tenant's lines", () => {
     expect(withoutEntry(after, acme)).toBe(before);
   });
 
+  it("are for TLS only where the server speaks it, and one for anything else is not taken for ours", () => {
+    const encrypted = { ...acme, encrypted: true };
+    const line = own.replace("host ", "hostssl ");
+    expect(withEntry(`${closing}\n`, encrypted)).toBe(`${line}\n${closing}\n`);
+    expect(networksIn(line, encrypted)).toEqual(["10.12.0.0/16"]);
+    expect(networksIn(own, encrypted)).toEqual([own]);
+    expect(networksIn(line, acme)).toEqual([line]);
+    expect(withEntry(`${own}\n${closing}\n`, encrypted)).toBe(`${line}\n${closing}\n`);
+    expect(withEntry(`${line}\n${closing}\n`, acme)).toBe(`${own}\n${closing}\n`);
+    expect(withoutEntry(`${line}\n${closing}\n`, acme)).toBe(`${closing}\n`);
+  });
+
   it("are written once, and moved when the networks change", () => {
     const once = withEntry(`${closing}\n`, acme);
     expect(withEntry(once, acme)).toBe(once);

@@ -85,6 +85,7 @@ describe("the canary", () => {
       database: "tenant_canary",
       role: "tenant_canary_user",
       networks: ["127.0.0.0/8", "::1/128"],
+      encrypted: false,
     });
     expect(one("index/database:Database", "canary").inputs).toMatchObject({ connectionLimit: 10 });
   });

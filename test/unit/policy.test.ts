@@ -9,8 +9,8 @@ interface Statement {
   readonly Resource?: readonly string[];
   readonly NotResource?: readonly string[];
 }
-const policyOf = (id: string) =>
-  JSON.parse(bucketPolicy(tenantNames(id).bucket)) as { readonly Statement: readonly Statement[] };
+const policyOf = (id: string, tlsOnly = false) =>
+  JSON.parse(bucketPolicy(tenantNames(id).bucket, tlsOnly)) as { readonly Statement: readonly Statement[] };
 
 /** Whether the document would allow it, as S3 matches: `*` is any text, and a denial wins. */
 function allows(id: string, action: string, resource: string): boolean {
@@ -80,6 +80,16 @@ it("is exactly this document", () => {
   });
 });
 
+it("with TLS denies what comes without it, and is otherwise the same", () => {
+  const denial = {
+    Effect: "Deny",
+    Action: ["s3:*"],
+    Resource: ["arn:aws:s3:::*"],
+    Condition: { Bool: { "aws:SecureTransport": ["false"] } },
+  };
+  expect(policyOf("acme", true).Statement).toStrictEqual([...policyOf("acme").Statement, denial]);
+});
+
 describe("with acme's policy", () => {
   it.each([
     ["s3:ListBucket", "tenant-acme-bucket", true],
@@ -117,5 +127,5 @@ it("no allowing action holds a wildcard, and a resource holds one only behind th
 });
 
 it("no action is of the service sts: the server refuses the whole document, and the user is left without rights", () => {
-  expect(bucketPolicy("b")).not.toContain("sts:");
+  expect(bucketPolicy("b", true)).not.toContain("sts:");
 });

@@ -1,5 +1,9 @@
 // What the engine, and so the state, is given of secrets: nothing in the clear, and nothing of an administrator's at all.
 import { createHash } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { rootCertificates } from "node:tls";
 import { beforeAll, describe, expect, it } from "vitest";
 import { find, register, secret, type Registration } from "./registrations.ts";
 import { administrator, outputs, tenantProgram } from "./tenant-fixture.ts";
@@ -55,15 +59,29 @@ describe("the native providers", () => {
     }
   });
 
-  it("take the administrator's credentials from the environment", () => {
+  it("take the administrator's credentials and the private authority from the environment", async () => {
     expect(one("minio", "minio").options.environment).toEqual({
       MINIO_ROOT_USER: "MINIO_USER",
       MINIO_ROOT_PASSWORD: "MINIO_PASSWORD",
+      TENANT_CA_FILE: "MINIO_CACERT_FILE",
     });
+    expect(one("postgresql", "postgresql").options.environment).toEqual({ TENANT_CA_FILE: "PGSSLROOTCERT" });
+    // libpq's own variable is the plugin's too: nothing takes its place.
+    process.env["PGSSLROOTCERT"] = "system";
+    try {
+      const system = await register(outputs, tenantProgram());
+      expect(find(system, "postgresql", "postgresql").options.environment ?? {}).toEqual({});
+    } finally {
+      delete process.env["PGSSLROOTCERT"];
+    }
   });
 
   it("or from the configuration, as secrets", async () => {
-    const keys = { minioRootUser: "u", minioRootPassword: "p", pgUser: "v", pgPassword: "q" };
+    // Any certificate will do: nobody is connected to.
+    const caFile = join(mkdtempSync(join(tmpdir(), "authority-")), "ca.pem");
+    writeFileSync(caFile, rootCertificates[0] ?? "");
+    const users = { minioRootUser: "u", minioRootPassword: "p", pgUser: "v", pgPassword: "q" };
+    const keys = { ...users, qdrantApiKey: "r", redisUrl: "redis://s@127.0.0.1:6379", caFile };
     const config = Object.fromEntries(Object.entries(keys).map(([key, value]) => [`tenant-storage:${key}`, value]));
     process.env["PULUMI_CONFIG"] = JSON.stringify(config);
     try {
@@ -71,13 +89,16 @@ describe("the native providers", () => {
       expect(find(configured, "minio", "minio").inputs).toMatchObject({
         minioUser: secret("u"),
         minioPassword: secret("p"),
+        minioCacertFile: secret(caFile),
       });
       expect(find(configured, "postgresql", "postgresql").inputs).toMatchObject({
         username: secret("v"),
         password: secret("q"),
+        sslrootcert: secret(caFile),
       });
     } finally {
       delete process.env["PULUMI_CONFIG"];
+      rmSync(dirname(caFile), { recursive: true });
     }
   });
 });

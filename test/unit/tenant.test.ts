@@ -179,7 +179,11 @@ describe("the inputs are exactly these", () => {
     ],
     ["RoleLimits", "acme", { role, tempFileLimit: "256MB" }],
     // The tenant's networks and the operator's, each once.
-    ["PgHbaEntry", "acme", { database, role, networks: ["10.12.0.0/16", "fd00:12::/48", "127.0.0.0/8"] }],
+    [
+      "PgHbaEntry",
+      "acme",
+      { database, role, networks: ["10.12.0.0/16", "fd00:12::/48", "127.0.0.0/8"], encrypted: false },
+    ],
     [
       "QdrantCollection",
       "acme",

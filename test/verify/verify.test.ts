@@ -214,9 +214,11 @@ describe("a server that lets everybody in", () => {
         .setHeader("content-type", "application/json")
         .end(JSON.stringify({ result: { collections: [], exists: true }, status: "ok" }));
     });
-    const report = await withServer(welcoming, (port) =>
-      verifyTenant(id, { ...options, servers: serversWith("qdrant", port) }),
-    );
+    const report = await withServer(welcoming, (port) => {
+      const { apiKey } = servers().qdrant;
+      const qdrant = { url: new URL(`http://127.0.0.1:${port}`), apiKey };
+      return verifyTenant(id, { ...options, servers: { ...servers(), qdrant } });
+    });
     for (const name of ["unauthenticated_access", "cross_collection", "global_access"]) {
       expect(found(report, `qdrant/${name}`)).toMatchObject({ result: "ALLOWED", pass: false });
     }
