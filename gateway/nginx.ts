@@ -1,6 +1,7 @@
 // The gateway in front of Qdrant as nginx's configuration. Some of Qdrant's calls belong to no collection and answer any valid
 // token (`/telemetry` with other tenants' collection names; measured on 1.16.3, and no setting of the server closes it).
 // So tenants reach a list of calls, and the server's own ports are for the platform only.
+import { isIP } from "node:net";
 
 /** One gateway. Paths are absolute: nginx would take others as relative to its own folder. */
 export interface GatewayOptions {
@@ -16,6 +17,8 @@ export interface GatewayOptions {
   readonly certificate?: { readonly certificate: string; readonly key: string };
   /** TLS towards Qdrant: PEM file of the CA that signed its certificate. @default no TLS */
   readonly qdrantCa?: string;
+  /** With `qdrantCa`: the name in Qdrant's certificate. nginx compares names only, no addresses. @default the host of `qdrant` */
+  readonly qdrantName?: string;
 }
 
 /** Qdrant refuses larger requests too (`service.max_request_size_mb`). */
@@ -67,6 +70,12 @@ export function gatewayConfiguration(options: GatewayOptions): string {
       );
   }
   const { listen, listenGrpc, qdrant, qdrantGrpc, certificate, qdrantCa } = options;
+  const name = options.qdrantName ?? qdrant.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+  if (qdrantCa !== undefined && isIP(name) !== 0) {
+    throw new Error(
+      `qdrantName of the Qdrant gateway is needed: nginx finds no address, such as ${name}, in a certificate; give a name that is in Qdrant's`,
+    );
+  }
   const secure = certificate === undefined ? "" : " ssl";
   return `# The gateway between tenants and Qdrant, from gateway/nginx.ts: change it there.
 # The paths are compared as they were sent, before anything is decoded: what is not written exactly like this is refused.
@@ -110,7 +119,7 @@ ${tlsLines(certificate)}    server_tokens off;
         proxy_set_header Connection "";
         # Strict mode ends a request after 60 s.
         proxy_read_timeout 75s;
-${upstreamTlsLines("proxy", qdrant, qdrantCa)}    }
+${upstreamTlsLines("proxy", name, qdrantCa)}    }
     location @too_large {
         return 413 ${restError(`Payload too large: the limit is ${maxRequestMegabytes} MB`)};
     }
@@ -133,7 +142,7 @@ ${tlsLines(certificate)}    server_tokens off;
     location / {
         grpc_pass ${qdrantCa === undefined ? "grpc" : "grpcs"}://qdrant_grpc;
         grpc_read_timeout 75s;
-${upstreamTlsLines("grpc", qdrantGrpc, qdrantCa)}    }
+${upstreamTlsLines("grpc", name, qdrantCa)}    }
     location @refused {
         add_header grpc-status 7 always;
         add_header grpc-message "${refusal}" always;
@@ -151,13 +160,12 @@ function tlsLines(certificate: GatewayOptions["certificate"]): string {
 `;
 }
 
-// The certificate has to be for the host as it is written here.
-function upstreamTlsLines(module: "proxy" | "grpc", address: string, ca: string | undefined): string {
+// The certificate has to be for this name.
+function upstreamTlsLines(module: "proxy" | "grpc", name: string, ca: string | undefined): string {
   if (ca === undefined) return "";
-  const host = address.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
   return `        ${module}_ssl_trusted_certificate "${ca}";
         ${module}_ssl_verify on;
-        ${module}_ssl_name ${host};
+        ${module}_ssl_name ${name};
         ${module}_ssl_server_name on;
 `;
 }

@@ -10,6 +10,7 @@ interface Options {
   readonly certificate?: string;
   readonly key?: string;
   readonly qdrantCa?: string;
+  readonly qdrantName?: string;
 }
 
 const program = new Command("npm run -s gateway --")
@@ -21,6 +22,7 @@ const program = new Command("npm run -s gateway --")
   .option("--certificate <file>", "TLS towards tenants: PEM, absolute path")
   .option("--key <file>", "its private key: PEM, absolute path")
   .option("--qdrant-ca <file>", "TLS towards Qdrant: PEM of the CA that signed its certificate, absolute path")
+  .option("--qdrant-name <name>", "the name in Qdrant's certificate, where --qdrant is an address")
   .addHelpText(
     "after",
     `

@@ -32,7 +32,7 @@ export const gateway: Store = {
       const certificate = await ensureCertificate(dir, folder, account);
       const qdrantCa = join(certificate.folder, "ca.pem");
       writePrivate(qdrantCa, ca, account);
-      tls = { certificate, qdrantCa };
+      tls = { certificate, qdrantCa, qdrantName: "localhost" };
     }
     writePrivate(join(folder, "nginx.conf"), configuration(ports, tls), account);
     const command = this.installed() ?? "nginx";
@@ -55,7 +55,7 @@ export const gateway: Store = {
   stopSignals: [{ signal: "SIGTERM", seconds: 10 }],
 };
 
-type Tls = Pick<GatewayOptions, "certificate" | "qdrantCa">;
+type Tls = Pick<GatewayOptions, "certificate" | "qdrantCa" | "qdrantName">;
 
 // All that is not the gateway itself: one small nginx in a folder of its own.
 function configuration(ports: Ports, tls: Tls): string {

@@ -126,6 +126,7 @@ test("MinIO refuses strangers, has no console, and encrypts with its own key", a
 test("PostgreSQL rejects who has no line of its own, whether the database exists or not", async () => {
   const { password } = stores.credentials().postgresql;
   const admin = new pg.Client({
+    ssl: false,
     host: "127.0.0.1",
     port: ports.postgresql,
     user: adminName,
@@ -154,6 +155,7 @@ test("PostgreSQL rejects who has no line of its own, whether the database exists
   const answers = await Promise.all(
     ["postgres", "there_is_none"].map(async (database) => {
       const client = new pg.Client({
+        ssl: false,
         host: "127.0.0.1",
         port: ports.postgresql,
         user: "stranger",
@@ -171,6 +173,7 @@ test("PostgreSQL rejects who has no line of its own, whether the database exists
   expect(answers[1]).toBe(answers[0]);
 
   const wrong = new pg.Client({
+    ssl: false,
     host: "127.0.0.1",
     port: ports.postgresql,
     user: adminName,

@@ -27,6 +27,7 @@ const numbers = (states: readonly StoreStatus[]): (number | undefined)[] => stat
 function postgresql(): pg.Client {
   const variables = storesEnv({ dir, ports });
   return new pg.Client({
+    ssl: false,
     host: variables["PGHOST"] ?? "",
     port: Number(variables["PGPORT"]),
     user: variables["PGUSER"] ?? "",

@@ -110,7 +110,14 @@ describe("nothing answers in the clear", () => {
 
   test("PostgreSQL, not to the administrator either", async () => {
     const { PGUSER: user, PGPASSWORD: password } = storesEnv({ dir, ports });
-    const client = new pg.Client({ host: "127.0.0.1", port: ports.postgresql, user, password, database: "postgres" });
+    const client = new pg.Client({
+      host: "127.0.0.1",
+      port: ports.postgresql,
+      user,
+      password,
+      database: "postgres",
+      ssl: false,
+    });
     client.on("error", () => undefined);
     await expect(client.connect()).rejects.toThrow(/pg_hba\.conf rejects connection .* no encryption/);
   });
@@ -225,6 +232,7 @@ test("turned off and on again while they run: they are restarted, and the data s
     user: env["PGUSER"],
     password: env["PGPASSWORD"],
     database: "postgres",
+    ssl: false,
   });
   await client.connect();
   await client.end();

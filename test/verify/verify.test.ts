@@ -215,8 +215,8 @@ describe("a server that lets everybody in", () => {
         .end(JSON.stringify({ result: { collections: [], exists: true }, status: "ok" }));
     });
     const report = await withServer(welcoming, (port) => {
-      const { apiKey } = servers().qdrant;
-      const qdrant = { url: new URL(`http://127.0.0.1:${port}`), apiKey };
+      const url = new URL(`http://127.0.0.1:${port}`);
+      const qdrant = { ...servers().qdrant, url, tenantUrl: url };
       return verifyTenant(id, { ...options, servers: { ...servers(), qdrant } });
     });
     for (const name of ["unauthenticated_access", "cross_collection", "global_access"]) {
