@@ -35,8 +35,13 @@ async function viewOf(client: Redis, user: string): Promise<ServerView | undefin
   if (reply === null) return undefined;
   const fields = fieldsOf(reply);
   const list = (name: string): string => [fields.get(name) ?? []].flat(2).map(String).join(" ");
+  // Redis 7.0 lists what a user may do in the order of a table in memory: another one on each node, and after each start.
+  const [base, ...exceptions] = list("commands").split(" ");
+  const commands = [base, ...exceptions.sort()].join(" ");
   return {
-    granted: ["flags", "commands", "keys", "channels", "selectors"].map((name) => `${name}: ${list(name)}`).join("\n"),
+    granted: ["flags", "commands", "keys", "channels", "selectors"]
+      .map((name) => `${name}: ${name === "commands" ? commands : list(name)}`)
+      .join("\n"),
     passwordHashes: [fields.get("passwords") ?? []].flat().map(String),
   };
 }
