@@ -37,6 +37,11 @@ export const minio: Store = {
         MINIO_KMS_SECRET_KEY: credentials.minio.kmsSecretKey,
         // The console would let a tenant log in.
         MINIO_BROWSER: "off",
+        // What a bucket holds is counted all the time, not once a minute: a quota is enforced within seconds.
+        MINIO_SCANNER_SPEED: "fastest",
+        // Parts of unfinished uploads count in no quota; an upload has this long to be finished.
+        MINIO_API_STALE_UPLOADS_EXPIRY: "6h",
+        MINIO_API_STALE_UPLOADS_CLEANUP_INTERVAL: "30m",
         // It neither looks for updates nor calls home.
         MINIO_UPDATE: "off",
         MINIO_CALLHOME_ENABLE: "off",

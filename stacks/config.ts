@@ -43,7 +43,7 @@ const schema = z.strictObject({
     .string()
     .regex(/^\d+(kB|MB|GB|TB)$/, "must be a number with kB, MB, GB or TB, such as 256MB")
     .default("256MB"),
-  bucketQuota: whole(0, Number.MAX_SAFE_INTEGER, "bytes").default(0),
+  bucketQuota: whole(0, Number.MAX_SAFE_INTEGER, "bytes").default(10 * 1024 ** 3),
   qdrantVectorSize: whole(1, 65_536, "dimensions").default(768),
   qdrantDistance: z
     .enum(["Cosine", "Dot", "Euclid", "Manhattan"], { error: "must be Cosine, Dot, Euclid or Manhattan" })

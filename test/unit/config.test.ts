@@ -41,7 +41,12 @@ function problems(work: () => unknown): string[] {
 
 describe("a tenant's settings", () => {
   it("need an id and a network; the rest has defaults", () => {
-    expect(read(acme)).toMatchObject({ id: "acme", networks: ["10.12.0.0/16"], allowDestroy: false, bucketQuota: 0 });
+    expect(read(acme)).toMatchObject({
+      id: "acme",
+      networks: ["10.12.0.0/16"],
+      allowDestroy: false,
+      bucketQuota: 10_737_418_240,
+    });
   });
 
   it("are what the file says", () => {
