@@ -1,5 +1,5 @@
 // Certificates: an authority of our own, and what it signs. Only made here, read with Node.js's own means elsewhere.
-import { createPrivateKey, randomBytes, webcrypto } from "node:crypto";
+import { createPrivateKey, KeyObject, randomBytes, webcrypto } from "node:crypto";
 import { isIP } from "node:net";
 
 /** A certificate with its private key, both as PEM. */
@@ -28,12 +28,8 @@ async function library() {
 
 const newKeys = () => webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
 
-async function pemOf(key: webcrypto.CryptoKey): Promise<string> {
-  const der = Buffer.from(await webcrypto.subtle.exportKey("pkcs8", key));
-  return createPrivateKey({ key: der, format: "der", type: "pkcs8" })
-    .export({ format: "pem", type: "pkcs8" })
-    .toString();
-}
+const pemOf = (key: webcrypto.CryptoKey): string =>
+  KeyObject.from(key).export({ format: "pem", type: "pkcs8" }).toString();
 
 /** Positive, and unlike any other: 126 bits. */
 const serialNumber = (): string => `40${randomBytes(15).toString("hex")}`;
@@ -55,7 +51,7 @@ export async function makeAuthority(): Promise<Certificate> {
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
-  return { certificate: `${made.toString("pem")}\n`, key: await pemOf(keys.privateKey) };
+  return { certificate: `${made.toString("pem")}\n`, key: pemOf(keys.privateKey) };
 }
 
 /** A server's certificate, signed by the authority. */
@@ -84,5 +80,5 @@ export async function makeCertificate(authority: Certificate, options: Certifica
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
     ],
   });
-  return { certificate: `${made.toString("pem")}\n`, key: await pemOf(keys.privateKey) };
+  return { certificate: `${made.toString("pem")}\n`, key: pemOf(keys.privateKey) };
 }

@@ -3,7 +3,8 @@
 import type { dynamic } from "@pulumi/pulumi";
 import { isDeepStrictEqual } from "node:util";
 import { refuseLoudVariables } from "./clients/loud-variables.ts";
-import { usePluginConfig } from "./clients/servers.ts";
+import { servers, usePluginConfig } from "./clients/servers.ts";
+import { tlsProblems } from "./clients/tls-problems.ts";
 
 /** What a provider implements. `I` are the inputs, `O` the inputs and everything computed: the state is exactly those. */
 export interface Lifecycle<I extends object, O extends I> {
@@ -36,10 +37,19 @@ function reasons(error: Error): string {
   return behind === "" || error.message.includes(behind) ? error.message : `${error.message}: ${behind}`;
 }
 
+/** What is wrong with the TLS of a server, when a connection failed; undefined when it is something else. */
+async function tlsReason(error: Error): Promise<string | undefined> {
+  const codes: string[] = [];
+  for (let at: unknown = error; at instanceof Error; at = at.cause) codes.push(String((at as { code?: unknown }).code));
+  if (!codes.some((code) => /CERT|SSL|TLS|SIGNATURE|EPROTO|ECONNRESET|UND_ERR|HPE_/.test(code))) return undefined;
+  const problems = await tlsProblems(servers());
+  return problems.length === 0 ? undefined : problems.join("; ");
+}
+
 /** Says what failed and on what, and keeps the cause. */
 class LifecycleError extends Error {
-  constructor(verb: string, what: string, cause: Error) {
-    super(`could not ${verb} the ${what}: ${reasons(cause)}`, { cause });
+  constructor(verb: string, what: string, reason: string, cause: Error) {
+    super(`could not ${verb} the ${what}: ${reason}`, { cause });
     // The engine's host prints the stack, and the message twice more, into the operator's log.
     if (!process.env["TENANT_DEBUG"]) this.stack = "TENANT_DEBUG=1 shows the stack";
   }
@@ -54,7 +64,8 @@ async function naming<T>(verb: string, what: string, work: () => Promise<T>): Pr
     refuseLoudVariables();
     return await work();
   } catch (cause) {
-    throw new LifecycleError(verb, what, cause as Error);
+    const error = cause as Error;
+    throw new LifecycleError(verb, what, (await tlsReason(error)) ?? reasons(error), error);
   }
 }
 

@@ -1,6 +1,7 @@
 // How a check is written and run: what it expects, what counts as a refusal, and what an error proves (nothing).
 import type { Credentials } from "../../providers/clients/credentials.ts";
 import type { Servers } from "../../providers/clients/servers.ts";
+import { tlsProblems } from "../../providers/clients/tls-problems.ts";
 import type { TenantNames } from "../../components/names.ts";
 import type { Check, Result, Store } from "./report.ts";
 
@@ -113,8 +114,7 @@ export function messageOf(error: unknown): string {
 
 /** Runs a store's checks at the same time. Never throws: what cannot be checked is an ERROR, with the reason. */
 export async function runStore<C>(definition: StoreDefinition<C>, subject: Subject): Promise<Check[]> {
-  const started = performance.now();
-  const conclude = async (check: CheckDefinition<C>, finding: Finding, since: number): Promise<Check> => {
+  const conclude: Conclude<C> = async (check, finding, since) => {
     const accepted = finding.result === "ALLOWED" ? check.accepted?.(subject) : undefined;
     const expected = accepted === undefined ? check.expected : "ALLOWED";
     return {
@@ -128,6 +128,20 @@ export async function runStore<C>(definition: StoreDefinition<C>, subject: Subje
       duration_ms: Math.round(performance.now() - since),
     };
   };
+  const checked = await runChecks(definition, subject, conclude);
+  if (definition.store === "encryption" || checked.every(({ pass }) => pass)) return checked;
+  // Nothing was proved: where it is for want of TLS, that is the reason, in plain words.
+  const problems = await tlsProblems({ [definition.store]: subject.servers[definition.store] });
+  if (problems.length === 0) return checked;
+  return checked.map((check) =>
+    check.pass || check.result === "ALLOWED" ? check : { ...check, result: "ERROR", detail: problems.join("; ") },
+  );
+}
+
+type Conclude<C> = (check: CheckDefinition<C>, finding: Finding, since: number) => Promise<Check>;
+
+async function runChecks<C>(definition: StoreDefinition<C>, subject: Subject, conclude: Conclude<C>): Promise<Check[]> {
+  const started = performance.now();
   try {
     // Connecting may hang too. Twice the time: the checks' own limits come first.
     return await within(2 * subject.timeout, () =>

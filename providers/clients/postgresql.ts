@@ -1,6 +1,7 @@
 // Sessions on the PostgreSQL server: the administrator's, and any other role's on the same server.
 import type { Client, ClientConfig } from "pg";
 import { servers, type Servers } from "./servers.ts";
+import { tlsProblems } from "./tls-problems.ts";
 import { trusting } from "./tls.ts";
 
 /** How the shared server is reached; without the administrator's name and password. */
@@ -70,8 +71,16 @@ export function sqlState(error: unknown): string | undefined {
 }
 
 /** Why a connection failed, for a person: never the password. */
-function connectError(cause: unknown, server: PostgresqlServer, session: Session): Error {
+async function connectError(
+  cause: unknown,
+  { postgresql: server }: Pick<Servers, "postgresql">,
+  session: Session,
+): Promise<Error> {
   const state = sqlState(cause);
+  // Not the server's own answer, or one that is about encryption.
+  const unencrypted = state === "28000" && (cause as Error).message.includes("no encryption");
+  const [tls] = unencrypted || !/^[0-9A-Z]{5}$/.test(state ?? "") ? await tlsProblems({ postgresql: server }) : [];
+  if (tls !== undefined) return Object.assign(new Error(tls, { cause }), { code: state });
   const problem = (cause as Error).message || state || "no answer";
   const where = `PostgreSQL at ${server.host}:${server.port} (user ${session.user}, database ${session.database})`;
   const help =
@@ -105,7 +114,7 @@ export async function adminClient(
   try {
     client = await openSession(server, session);
   } catch (cause) {
-    throw connectError(cause, server, session);
+    throw await connectError(cause, all, session);
   }
   try {
     await client.query(

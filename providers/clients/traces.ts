@@ -11,6 +11,7 @@ import { countKeys } from "./redis-keys.ts";
 import { onEveryNode, withRedisNodes } from "./redis-nodes.ts";
 import { secretFiles } from "./secrets-dir.ts";
 import type { Servers } from "./servers.ts";
+import { tlsProblems } from "./tls-problems.ts";
 
 /** The places a tenant can leave something in. */
 export type Place = "files" | "minio" | "postgresql" | "qdrant" | "redis";
@@ -96,7 +97,11 @@ const stepOf: Readonly<Record<Place, string>> = {
 };
 
 /** Names the place, the plan's step and the cause of an error. */
-function cannotAsk(place: Place, cause: unknown): Error {
+async function cannotAsk(place: Place, cause: unknown, servers: Servers): Promise<Error> {
+  if (place !== "files") {
+    const tls = await tlsProblems({ [place]: servers[place] });
+    if (tls.length > 0) return new Error(`${tls.join("; ")} (${stepOf[place]})`, { cause });
+  }
   const code = s3Code(cause);
   const detail = (cause as { cause?: { message?: string } }).cause?.message;
   const reason = [(cause as Error).message || code, detail].filter((part) => part !== undefined).join(": ");
@@ -115,8 +120,10 @@ export async function tracesOf(names: TenantNames, servers: Servers, options: { 
       return found.filter((what) => what !== false).map((what): Trace => ({ place, what }));
     }),
   );
-  const failures = answers.flatMap((answer, index) =>
-    answer.status === "rejected" ? [cannotAsk(places[index] as Place, answer.reason)] : [],
+  const failures = await Promise.all(
+    answers.flatMap((answer, index) =>
+      answer.status === "rejected" ? [cannotAsk(places[index] as Place, answer.reason, servers)] : [],
+    ),
   );
   if (failures.length > 0) {
     throw new AggregateError(failures, failures.map(({ message }) => message).join("; "));

@@ -1,4 +1,5 @@
 // What a check's result may be: a refusal counts only when the server itself refused.
+import { parseRedisUrl } from "../../providers/clients/redis-url.ts";
 import { describe, expect, it } from "vitest";
 import {
   messageOf,
@@ -79,7 +80,7 @@ describe("runStore", () => {
       minio: { password: "m" },
       postgresql: { password: "p" },
       qdrant: { apiKey: "q" },
-      redis: { url: new URL("redis://:an-admin-secret@h") },
+      redis: parseRedisUrl("redis://:an-admin-secret@127.0.0.1:1"),
     },
     credentials: Promise.resolve(credentials),
     extraRecipients: [],
