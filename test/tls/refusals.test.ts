@@ -142,7 +142,7 @@ async function withCertificate(pair: Certificate, use: (env: Env) => Promise<voi
 async function selfSigned(): Promise<Certificate> {
   const { SubjectAlternativeNameExtension, X509CertificateGenerator } = await import("@peculiar/x509");
   const algorithm = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" };
-  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]));
+  const keys = await webcrypto.subtle.generateKey(algorithm, true, ["sign", "verify"]);
   const made = await X509CertificateGenerator.createSelfSigned({
     name: "CN=by itself",
     keys,

@@ -1,5 +1,4 @@
 // What a check's result may be: a refusal counts only when the server itself refused.
-import { parseRedisUrl } from "../../providers/clients/redis-url.ts";
 import { describe, expect, it } from "vitest";
 import {
   messageOf,
@@ -13,6 +12,7 @@ import {
 } from "../../cli/verify/checks.ts";
 import { isLeftover, newTrace } from "../../cli/verify/probe.ts";
 import { tenantNames } from "../../components/names.ts";
+import { parseRedisUrl } from "../../providers/clients/redis-url.ts";
 
 const dialect: Dialect = { code: (error) => (error as { code?: string }).code, refusals: ["NO"] };
 
