@@ -2,7 +2,7 @@
 import type { Client, ClientConfig } from "pg";
 import { servers, type Servers } from "./servers.ts";
 import { tlsProblems } from "./tls-problems.ts";
-import { trusting } from "./tls.ts";
+import { sslModes, trusting } from "./tls.ts";
 
 /** How the shared server is reached; without the administrator's name and password. */
 export type PostgresqlServer = Pick<Servers["postgresql"], "host" | "port" | "sslMode" | "ca">;
@@ -27,7 +27,7 @@ export function sslOptions({ sslMode, ca }: Pick<PostgresqlServer, "sslMode" | "
   if (sslMode === "disable") return false;
   // libpq: `require` checks the authority too when one is given.
   if (sslMode === "require" && ca === undefined) return { rejectUnauthorized: false };
-  if (!["require", "verify-ca", "verify-full"].includes(sslMode)) {
+  if (!sslModes.includes(sslMode)) {
     throw new Error(`PGSSLMODE is ${JSON.stringify(sslMode)}: use disable, require, verify-ca or verify-full`);
   }
   // Everything but verify-full accepts any name in a certificate that the authority signed.

@@ -5,7 +5,7 @@ import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect, type PeerCertificate, type TLSSocket } from "node:tls";
 import { addressText } from "./redis-url.ts";
 import type { Servers } from "./servers.ts";
-import { trusting, type Authority } from "./tls.ts";
+import { sslModes, trusting, type Authority } from "./tls.ts";
 
 /** One server, as it is configured. */
 interface Endpoint {
@@ -46,7 +46,8 @@ function webEndpoint(name: string, setting: string, url: URL, ca: Authority | un
   };
 }
 
-function postgresqlEndpoint({ host, port, sslMode, ca }: Servers["postgresql"]): Endpoint {
+function postgresqlEndpoint({ host, port, sslMode, ca }: Servers["postgresql"]): Endpoint | undefined {
+  if (!sslModes.includes(sslMode)) return undefined; // The client has said so.
   const tls = sslMode !== "disable";
   return {
     title: `PostgreSQL at ${host}:${port}`,

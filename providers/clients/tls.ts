@@ -33,6 +33,9 @@ export function readAuthority(setting: string, file: string): Authority {
   return { file, pem };
 }
 
+/** libpq's words for what a PostgreSQL client wants of TLS. */
+export const sslModes: readonly string[] = ["disable", "require", "verify-ca", "verify-full"];
+
 /**
  * What `tls.connect`, and every client that passes its options on, is told. With an authority of our own no other one is
  * trusted: a public authority's certificate for the same name is refused.
