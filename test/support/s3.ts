@@ -1,5 +1,5 @@
 // MinIO as applications and attackers speak to it: the AWS SDK, and bare HTTP that no client would send.
-import { S3 } from "@aws-sdk/client-s3";
+import { S3, type S3ClientConfig } from "@aws-sdk/client-s3";
 import * as http from "node:http";
 import * as https from "node:https";
 import { servers } from "../../providers/clients/servers.ts";
@@ -19,7 +19,7 @@ export function s3Credentials({ credentials }: Deployed): S3Credentials {
 }
 
 /** The AWS SDK for these credentials, with its own defaults otherwise; one attempt, so that a refusal is seen at once. */
-export function awsClient(credentials: S3Credentials): S3 {
+export function awsClient(credentials: S3Credentials, settings: S3ClientConfig = {}): S3 {
   const { endpoint, ca } = servers().minio;
   return new S3({
     endpoint: endpoint.origin,
@@ -28,6 +28,7 @@ export function awsClient(credentials: S3Credentials): S3 {
     maxAttempts: 1,
     credentials,
     requestHandler: { httpsAgent: { ...trusting(ca) } },
+    ...settings,
   });
 }
 
