@@ -78,9 +78,9 @@ const claims: StackRule = {
     const tokens = resources.filter(({ type }) => type === dynamic("QdrantToken"));
     const admitted = resources.filter(({ type }) => type === dynamic("QdrantAccess")).map(({ props }) => props["jti"]);
     for (const { urn, props } of tokens) {
-      for (const message of tokenProblems(props["token"], owner)) yield { message, urn };
-      const { jti } = props;
-      if (jti === unknown || jti === undefined || admitted.includes(jti) || admitted.includes(unknown)) continue;
+      const { jti = unknown, token: text = unknown } = props; // A preview has no output of what it would create.
+      for (const message of tokenProblems(text, owner)) yield { message, urn };
+      if (jti === unknown || admitted.includes(jti) || admitted.includes(unknown)) continue;
       yield {
         message: `no QdrantAccess admits the token ${shown(jti)}: it opens nothing, see components/vector-store.ts.`,
         urn,

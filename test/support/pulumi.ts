@@ -23,10 +23,15 @@ export interface Outcome {
 /** Everything the engine has printed in this test file: what a log would hold. */
 export const printed: string[] = [];
 
-/** Runs a program in the copy. Never throws for an exit code. */
-export async function run(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Outcome> {
+/** Runs a program in the copy, or in another. Never throws for an exit code. */
+export async function run(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+  cwd = checkout(),
+): Promise<Outcome> {
   return new Promise((done) => {
-    const options = { cwd: checkout(), env: { ...process.env, ...env }, maxBuffer: 1 << 28 };
+    const options = { cwd, env: { ...process.env, ...env }, maxBuffer: 1 << 28 };
     execFile(program, args, options, (error, stdout, stderr) => {
       const code = error === null ? 0 : typeof error.code === "number" ? error.code : 1;
       printed.push(stdout, stderr);

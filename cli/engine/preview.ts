@@ -1,0 +1,121 @@
+// What a stack's file would change, and what the policy pack says of it. Nothing is made, not even the stack.
+import type { EngineEvent } from "@pulumi/pulumi/automation/index.js";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { writeAtomically } from "../../providers/clients/files.ts";
+import { root } from "../../toolchain/paths.ts";
+import { stackFile } from "../environment.ts";
+import { Problem, withoutSecrets } from "../errors.ts";
+import { PulumiError } from "./command.ts";
+import { openStack, removeStack } from "./workspace.ts";
+
+/** What a rule of the pack says. */
+export interface Finding {
+  readonly rule: string;
+  /** URN; the stack's own, or none, when it is about the stack as a whole. */
+  readonly urn: string | undefined;
+  readonly message: string;
+}
+
+/** A stack's preview. */
+export interface Previewed {
+  readonly stack: string;
+  /** How many resources by what would be done with them: create, update, … */
+  readonly changes: Readonly<Record<string, number>>;
+  /** What would be done, without what stays. `diff` names the inputs that change. */
+  readonly steps: readonly { readonly op: string; readonly urn: string; readonly diff: readonly string[] }[];
+  /** By mandatory rules: `pulumi up --policy-pack policy` would stop there. */
+  readonly refused: readonly Finding[];
+  readonly warnings: readonly Finding[];
+  /** What else makes the preview fail. */
+  readonly errors: readonly string[];
+}
+
+/** The stacks that have a file, the platform's first: tenants rest on it. */
+export function stacksWithFiles(): string[] {
+  return readdirSync(join(root, "stacks"))
+    .flatMap((file) => /^Pulumi\.(.+)\.yaml$/.exec(file)?.[1] ?? [])
+    .sort((one, other) => Number(other === "platform") - Number(one === "platform") || one.localeCompare(other, "en"));
+}
+
+export interface PreviewOptions {
+  /** Show the changed properties. */
+  readonly diff: boolean;
+  /** Gets what pulumi prints. */
+  readonly onOutput: (text: string) => void;
+}
+
+/**
+ * Previews a stack with the policy pack. A stack that is not there yet is made for as long as that takes.
+ * @throws Problem when it has no file, PulumiError when somebody else holds the stack
+ */
+export async function previewStack(stack: string, { diff, onOutput }: PreviewOptions): Promise<Previewed> {
+  if (!stacksWithFiles().includes(stack)) {
+    const known = stacksWithFiles().join(", ") || "none";
+    throw new Problem(`There is no stacks/Pulumi.${stack}.yaml. Stacks that have a file: ${known}.`);
+  }
+  const before = readFileSync(stackFile(stack), "utf8");
+  const opened = await openStack(stack);
+  const events: EngineEvent[] = [];
+  const failed = await opened.stack
+    .preview({
+      policyPacks: ["policy"],
+      diff,
+      color: "never",
+      suppressProgress: true,
+      onOutput,
+      onEvent: (event) => events.push(event),
+    })
+    .then(
+      () => undefined,
+      (error: unknown) => {
+        if (error instanceof PulumiError && !error.locked) return error;
+        throw error;
+      },
+    )
+    .finally(async () => {
+      if (!opened.isNew) return;
+      await removeStack(stack);
+      await writeAtomically(stackFile(stack), before, 0o644); // Without the salt of the stack that is gone.
+    });
+  return previewed(stack, events, failed);
+}
+
+function previewed(stack: string, events: readonly EngineEvent[], failed: PulumiError | undefined): Previewed {
+  const findings = events.flatMap(({ policyEvent: event }) => event ?? []);
+  const told = (mandatory: boolean): Finding[] =>
+    findings
+      .filter(({ enforcementLevel }) => (enforcementLevel === "mandatory") === mandatory)
+      .map(({ policyName: rule, resourceUrn, message }) => ({
+        rule,
+        urn: resourceUrn || undefined,
+        message: withoutSecrets(plain(message)),
+      }));
+  const errors = events
+    .flatMap(({ diagnosticEvent }) => (diagnosticEvent?.severity === "error" ? plain(diagnosticEvent.message) : []))
+    .filter((message) => message !== "preview failed");
+  const refused = told(true);
+  // Nothing that pulumi named: it did not even begin.
+  if (failed !== undefined && refused.length === 0 && errors.length === 0) errors.push(failed.message);
+  const steps = events
+    .flatMap(({ resourcePreEvent }) => resourcePreEvent?.metadata ?? [])
+    .filter(({ op }) => op !== "same")
+    .map(({ op, urn, diffs }) => ({ op, urn, diff: diffs ?? [] }));
+  const changes =
+    events.findLast(({ summaryEvent }) => summaryEvent !== undefined)?.summaryEvent?.resourceChanges ?? {};
+  return {
+    stack,
+    changes,
+    steps,
+    refused,
+    warnings: told(false),
+    errors: [...new Set(errors)].map((one) => withoutSecrets(one)),
+  };
+}
+
+/** The engine's text without its marks for colours. */
+const plain = (text: string): string =>
+  text
+    .replace(/<\{%.*?%\}>/g, "")
+    .replace(/^error: /, "")
+    .trim();
