@@ -122,6 +122,22 @@ describe("a changed program is refused", () => {
     expect(stdout).toMatch(/│ attacker │ refused: stack-complete │ 1 to delete/);
     expect(stderr).toContain("The policy pack refuses attacker");
   });
+
+  // The pack of the copy expects something else: what it says then is what it saw.
+  it("by what the servers gave: a token's claims and a Redis user's rules", async () => {
+    await unchanged();
+    change("policy/redis.ts", "keys: `~${prefix}*`", "keys: `~other:*`");
+    change("policy/qdrant.ts", 'const tokenState = "platform_token_state"', 'const tokenState = "other"');
+    const { refused } = await previewed(tenant, folder);
+    const messages = refused.map(({ rule, message }) => `${rule}: ${message.split("\n").at(-1)}`).sort();
+    expect(messages).toEqual([
+      expect.stringMatching(/^qdrant-credential-is-token: the token cannot be revoked/),
+      expect.stringMatching(/^qdrant-token-claims: the token cannot be revoked/),
+      expect.stringMatching(
+        /^redis-user-reset: the server grants the user the keys "~tenant:attacker:\*" and not "~other/,
+      ),
+    ]);
+  });
 });
 
 it("pulumi up with the pack makes nothing of what is refused", async () => {
