@@ -4,6 +4,7 @@ import { ComponentResource, type ComponentResourceOptions } from "@pulumi/pulumi
 import { catalogsVersion } from "../providers/clients/catalogs.ts";
 import { tokenStateCollection } from "../providers/clients/qdrant.ts";
 import { platformDatabase } from "../providers/clients/platform-db.ts";
+import { PgHbaClosing } from "../providers/pg-hba-closing.ts";
 import { PlatformSchema } from "../providers/platform-schema.ts";
 import { QdrantCollection } from "../providers/qdrant-collection.ts";
 import { TenantTemplate } from "../providers/tenant-template.ts";
@@ -40,6 +41,9 @@ export class Platform extends ComponentResource {
       child,
     );
 
+    // Before a tenant's role can connect: no answer may say which databases exist.
+    const closing = new PgHbaClosing(name, child);
+
     const tokens = new QdrantCollection(
       tokenStateCollection,
       {
@@ -68,7 +72,7 @@ export class Platform extends ComponentResource {
         qdrantPayloadIndexes: {},
         qdrantTokenDays: 0,
       },
-      { ...child, dependsOn: [schema, template, tokens] },
+      { ...child, dependsOn: [schema, template, closing, tokens] },
     );
     this.registerOutputs();
   }

@@ -26,6 +26,17 @@ async function hardenShared(client: Client): Promise<void> {
   await client.query("ALTER DATABASE template1 ALLOW_CONNECTIONS false");
 }
 
+/** A role may set its own password in the clear: what the server then stores is the server's to choose. */
+async function checkEncryption(client: Client): Promise<void> {
+  const { rows } = await client.query<{ password_encryption: string }>("SHOW password_encryption");
+  const found = rows[0]?.password_encryption;
+  if (found === "scram-sha-256") return;
+  throw new Error(
+    `the server's password_encryption is ${found}: what it stores of a password could be used in place of the password. ` +
+      `Change it: psql -c "ALTER SYSTEM SET password_encryption = 'scram-sha-256'" -c "SELECT pg_reload_conf()"`,
+  );
+}
+
 async function exists(client: Client, template: string): Promise<boolean> {
   return (await client.query("SELECT FROM pg_database WHERE datname = $1", [template])).rowCount === 1;
 }
@@ -53,6 +64,7 @@ export const provider = dynamicProvider<TenantTemplateInputs, TenantTemplateInpu
   async ensure(desired) {
     await withAdmin(async (client) => {
       const [template, owner] = [client.escapeIdentifier(desired.template), client.escapeIdentifier(desired.owner)];
+      await checkEncryption(client);
       await hardenShared(client);
       if (!(await exists(client, desired.template))) {
         await client.query(`CREATE DATABASE ${template} TEMPLATE template0 OWNER ${owner}`);

@@ -2,6 +2,7 @@
 import type { Client } from "pg";
 import { platformDatabase } from "../../providers/clients/platform-db.ts";
 import { adminClient, closeSession, inTransaction, openSession, sqlState } from "../../providers/clients/postgresql.ts";
+import { unprotectedSuperusers } from "../../providers/clients/superusers.ts";
 import { Mismatch, refused, works, type Dialect, type Finding, type StoreDefinition, type Subject } from "./checks.ts";
 import { newTrace } from "./probe.ts";
 
@@ -18,6 +19,8 @@ const dialect: Dialect = {
 interface Context extends Subject {
   /** Asks as the administrator; one question at a time, as the protocol wants it. */
   readonly ask: <T extends object>(query: string, values: readonly unknown[]) => Promise<T[]>;
+  /** Superusers that the tenant's code could reach in its database. */
+  readonly unprotected: () => ReturnType<typeof unprotectedSuperusers>;
   /** A session of the tenant's role. The caller closes it. */
   readonly connect: (database: string) => Promise<Client>;
 }
@@ -73,7 +76,8 @@ export const postgresql: StoreDefinition<Context> = {
       const { postgres_password: password } = await subject.credentials;
       const connect = (database: string): Promise<Client> =>
         openSession(subject.servers.postgresql, { user: subject.names.role, password, database });
-      return await work({ ...subject, ask, connect });
+      const unprotected: Context["unprotected"] = () => unprotectedSuperusers(ask, subject.names.database);
+      return await work({ ...subject, ask, unprotected, connect });
     } finally {
       await closeSession(admin);
     }
@@ -115,13 +119,68 @@ export const postgresql: StoreDefinition<Context> = {
       run: (c) => refusedConnections(c, ["postgres", "template1", platformDatabase]),
     },
     {
+      // Where the role may ask for any database, "permission denied" and "does not exist" tell which there are.
+      test: "existence_hidden",
+      expected: "OK",
+      run: (c) =>
+        works(dialect, async () => {
+          const nobody = `tenant_${newTrace().replaceAll("-", "")}`;
+          const answer = await c.connect(nobody).then(closeSession, sqlState);
+          if (answer === "28000") return;
+          throw new Mismatch(
+            `a database that does not exist is answered with ${answer ?? "no SQLSTATE"}, not rejected by pg_hba.conf: ` +
+              "a line there lets the role ask for any",
+          );
+        }),
+    },
+    {
+      test: "other_activity",
+      expected: "DENIED",
+      run: async (c) => {
+        const client = await c.connect(c.names.database);
+        const attempts = ["pg_stat_activity", "pg_locks", "pg_stat_get_activity(NULL)", "pg_control_checkpoint()"];
+        return refused(
+          dialect,
+          attempts.map((what) => ({ what, run: () => client.query(`SELECT FROM pg_catalog.${what} LIMIT 1`) })),
+        ).finally(() => closeSession(client));
+      },
+    },
+    {
+      test: "role_limited",
+      expected: "OK",
+      run: (c) =>
+        noProblems(
+          c,
+          `SELECT format('%s has no connection limit', rolname) AS problem FROM pg_roles
+             WHERE rolname = $1 AND rolconnlimit < 0
+           UNION ALL SELECT format('%s has no limit of temporary files', rolname) FROM pg_roles
+             WHERE rolname = $1 AND NOT EXISTS (SELECT FROM unnest(rolconfig) AS setting
+               WHERE setting LIKE 'temp\\_file\\_limit=%' AND setting <> 'temp_file_limit=-1')
+           UNION ALL SELECT format('there is no role %s', $1::text) WHERE $1 NOT IN (SELECT rolname FROM pg_roles)`,
+          [c.names.role],
+        ),
+    },
+    {
+      // A superuser that finds the tenant's functions by unqualified names makes the tenant one.
+      test: "superusers_protected",
+      expected: "OK",
+      run: (c) =>
+        works(dialect, async () => {
+          const lacking = await c.unprotected();
+          if (lacking.length === 0) return;
+          throw new Mismatch(
+            lacking.map(({ role, name }) => `superuser ${role} has no ${name} of ours there`).join("; "),
+          );
+        }),
+    },
+    {
       // What the connections above could not try: every other database, and rights that cross databases.
       test: "role_confined",
       expected: "OK",
       run: (c) =>
         noProblems(
           c,
-          `SELECT format('%s may connect to %s other databases', rolname, count(*)) AS problem
+          `SELECT format('%s may connect to %s', rolname, string_agg(datname, ', ' ORDER BY datname)) AS problem
              FROM pg_roles, pg_database
              WHERE rolname = $1 AND datname <> $2 AND datallowconn AND has_database_privilege(rolname, datname, 'CONNECT')
              GROUP BY rolname

@@ -53,6 +53,52 @@ export const postgresqlBreakers: Breaker[] = [
   ),
   doorBreaker("role may connect to postgres", "postgresql/shared_db_connect", () => "postgres"),
   doorBreaker("role may connect to the platform's database", "postgresql/shared_db_connect", () => "platform"),
+  {
+    name: "a line of pg_hba.conf lets the role ask for any database",
+    fails: ["postgresql/existence_hidden"],
+    async breakIt({ names }) {
+      const line = `host all ${names.role} 127.0.0.1/32 scram-sha-256\n`;
+      const edit = (change: (text: string) => string) =>
+        withAdmin(async (client) => {
+          await editHba(client, change);
+          await client.query("SELECT pg_sleep(0.2)"); // The server reloads on a signal.
+        });
+      await edit((text) => line + text);
+      return () => edit((text) => text.replace(line, ""));
+    },
+  },
+  sqlBreaker(
+    "everybody sees every session",
+    ["postgresql/other_activity"],
+    () => "GRANT SELECT ON pg_stat_activity TO PUBLIC",
+    () => "REVOKE SELECT ON pg_stat_activity FROM PUBLIC",
+    own,
+  ),
+  sqlBreaker(
+    "everybody sees every lock",
+    ["postgresql/other_activity"],
+    () => "GRANT SELECT ON pg_locks TO PUBLIC; GRANT EXECUTE ON FUNCTION pg_lock_status() TO PUBLIC",
+    () => "REVOKE SELECT ON pg_locks FROM PUBLIC; REVOKE EXECUTE ON FUNCTION pg_lock_status() FROM PUBLIC",
+    own,
+  ),
+  sqlBreaker(
+    "role may take every connection",
+    ["postgresql/role_limited"],
+    ({ names }) => `ALTER ROLE ${names.role} CONNECTION LIMIT -1`,
+    ({ names }) => `ALTER ROLE ${names.role} CONNECTION LIMIT 20`,
+  ),
+  sqlBreaker(
+    "role may fill the disk with temporary files",
+    ["postgresql/role_limited"],
+    ({ names }) => `ALTER ROLE ${names.role} SET temp_file_limit = -1`,
+    ({ names }) => `ALTER ROLE ${names.role} SET temp_file_limit = '256MB'`,
+  ),
+  sqlBreaker(
+    "a superuser's search path leads through the tenant's schema",
+    ["postgresql/superusers_protected"],
+    ({ names }) => `ALTER ROLE CURRENT_USER IN DATABASE ${names.database} SET search_path = public`,
+    ({ names }) => `ALTER ROLE CURRENT_USER IN DATABASE ${names.database} SET search_path = pg_catalog, pg_temp`,
+  ),
   sqlBreaker(
     "role may create databases",
     ["postgresql/role_confined"],

@@ -7,16 +7,19 @@ import { databaseOwner, templateDatabase } from "../../components/shared.ts";
 import { strictMode } from "../../components/vector-store.ts";
 import { provider as ageKey } from "../../providers/age-key.ts";
 import { provider as bucketEncryption } from "../../providers/bucket-encryption.ts";
+import { catalogsVersion } from "../../providers/clients/catalogs.ts";
 import { emptyBucket, minioClient, s3Code } from "../../providers/clients/minio.ts";
 import { withAdmin } from "../../providers/clients/postgresql.ts";
 import { tenantCommands } from "../../providers/clients/redis-commands.ts";
 import { scramVerifier } from "../../providers/clients/scram.ts";
 import { servers } from "../../providers/clients/servers.ts";
+import { provider as hardening } from "../../providers/database-hardening.ts";
 import { provider as hbaEntry } from "../../providers/pg-hba-entry.ts";
 import { provider as qdrantAccess } from "../../providers/qdrant-access.ts";
 import { provider as qdrantCollection } from "../../providers/qdrant-collection.ts";
 import { provider as qdrantToken } from "../../providers/qdrant-token.ts";
 import { provider as redisUser } from "../../providers/redis-acl-user.ts";
+import { provider as roleLimits } from "../../providers/role-limits.ts";
 import { provider as sopsFile } from "../../providers/sops-file.ts";
 import { attachPolicies, removePolicy, removeUser, setPolicy, setUser } from "./minio-admin.ts";
 
@@ -49,6 +52,8 @@ async function makeDatabase(names: TenantNames, secret: string): Promise<void> {
     await client.query(`GRANT CONNECT, CREATE, TEMPORARY ON DATABASE ${database} TO ${role}`);
   });
   await withAdmin((client) => client.query(`GRANT USAGE, CREATE ON SCHEMA public TO ${role}`), database);
+  await roleLimits.create({ role, tempFileLimit: "256MB" });
+  await hardening.create({ database, version: catalogsVersion });
   await hbaEntry.create({ database, role, networks: ["127.0.0.1/32", "::1/128"] });
 }
 

@@ -28,6 +28,7 @@ pulumi:providers:postgresql postgresql
 tenant-storage:index:Platform platform
   postgresql:index/database:Database platform
   postgresql:index/role:Role platform_owner
+  pulumi-nodejs:dynamic/tenant:PgHbaClosing platform
   pulumi-nodejs:dynamic/tenant:PlatformSchema platform
   pulumi-nodejs:dynamic/tenant:QdrantCollection platform_token_state
   pulumi-nodejs:dynamic/tenant:TenantTemplate tenant_template
@@ -42,6 +43,7 @@ it("is the same tree in a preview, when nothing computed is known yet", async ()
 describe("the inputs are exactly these", () => {
   it.each([
     ["Database", "platform", { name: "platform", template: "template0" }],
+    ["PgHbaClosing", "platform", { line: "host all all all reject" }],
     ["PlatformSchema", "platform", { database: "platform", version: 1 }],
     // Owns every tenant's database: it cannot log in.
     ["Role", "platform_owner", { name: "platform_owner", login: false, inherit: false }],
@@ -92,6 +94,7 @@ describe("the canary", () => {
 
   it.each([
     ["PlatformSchema", "platform"],
+    ["PgHbaClosing", "platform"],
     ["TenantTemplate", "tenant_template"],
     ["QdrantCollection", "platform_token_state"],
   ])("is made after %s %s", (type, name) => {

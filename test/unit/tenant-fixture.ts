@@ -83,6 +83,7 @@ export const outputs: Readonly<Record<string, Outputs>> = {
   [ours("DataGuard")]: nothing,
   [ours("PlatformSchema")]: nothing,
   [ours("TenantTemplate")]: nothing,
+  [ours("PgHbaClosing")]: nothing,
 };
 
 /** The same providers in a preview of what does not exist yet: nothing computed is known. */
