@@ -3,7 +3,6 @@ import type { Client } from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { readCredentials } from "../../providers/clients/credentials.ts";
 import { closeSession, withAdmin } from "../../providers/clients/postgresql.ts";
-
 import { deployed, type Deployed } from "../support/deployed.ts";
 import { makeTenant, removeTenant } from "../support/hand-made-tenant.ts";
 import { answerTo, asTenant, tenantSession } from "../support/postgresql-tenant.ts";

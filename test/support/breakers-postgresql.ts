@@ -70,8 +70,10 @@ export const postgresqlBreakers: Breaker[] = [
   sqlBreaker(
     "everybody sees every session",
     ["postgresql/other_activity"],
-    () => "GRANT SELECT ON pg_stat_activity TO PUBLIC",
-    () => "REVOKE SELECT ON pg_stat_activity FROM PUBLIC",
+    // The view calls the function with the reader's rights.
+    () => "GRANT SELECT ON pg_stat_activity TO PUBLIC; GRANT EXECUTE ON FUNCTION pg_stat_get_activity(int) TO PUBLIC",
+    () =>
+      "REVOKE SELECT ON pg_stat_activity FROM PUBLIC; REVOKE EXECUTE ON FUNCTION pg_stat_get_activity(int) FROM PUBLIC",
     own,
   ),
   sqlBreaker(
