@@ -15,6 +15,8 @@ import { binDir, localDir, root, toolchainDir } from "../toolchain/paths.ts";
 import { runSteps } from "../toolchain/steps.ts";
 import { makeCheckout } from "./support/checkout.ts";
 import { testOffset, testPorts } from "./support/ports.ts";
+import { SecretScan } from "./support/secret-scan.ts";
+import { administrators, everyTenants } from "./support/secrets.ts";
 import { testTls, tlsVariable } from "./support/tls.ts";
 
 /** Everything the tests make. */
@@ -89,6 +91,15 @@ async function goTests(): Promise<void> {
   }
 }
 
+/** A failed test quotes what it got: that must not be a secret. */
+async function scanReport(report: string): Promise<void> {
+  const scan = new SecretScan([...administrators(), ...(await everyTenants())]);
+  for (const { secret, form } of scan.inFile(report)) {
+    process.stdout.write(`FAIL ${report} holds the ${secret} (${form})\n`);
+    tally.failed += 1;
+  }
+}
+
 async function vitest(): Promise<void> {
   const report = join(folder, "vitest.json");
   await run(process.execPath, [
@@ -96,6 +107,7 @@ async function vitest(): Promise<void> {
     ...["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`],
     ...only,
   ]);
+  await scanReport(report);
   const result = JSON.parse(readFileSync(report, "utf8")) as {
     numPassedTests: number;
     numFailedTests: number;

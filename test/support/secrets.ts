@@ -1,24 +1,26 @@
 // Every secret value there is: what a scan looks for.
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname } from "node:path";
-import { readCredentials, secretsIn } from "../../local/credentials.ts";
+import { adminName, readCredentials, secretsIn } from "../../local/credentials.ts";
 import { credentialKeys, decryptCredentials } from "../../providers/clients/credentials.ts";
 import { secretFiles, secretsDir } from "../../providers/clients/secrets-dir.ts";
 import type { Secret } from "./secret-scan.ts";
 
-/** The administrators' credentials of the environment, those of the local stores, and the passphrase of the state. */
+/**
+ * The administrators' credentials of the environment, those of the local stores (MinIO's name too), and the passphrase of the
+ * state.
+ */
 export function administrators(env: NodeJS.ProcessEnv = process.env): Secret[] {
-  const variable = (name: string): Secret => ({ name, value: env[name] ?? "" });
   const passphraseFile = env["PULUMI_CONFIG_PASSPHRASE_FILE"] ?? "";
   const stores = readCredentials(dirname(passphraseFile));
   return [
-    ...["MINIO_ROOT_PASSWORD", "PGPASSWORD", "QDRANT_API_KEY"].map(variable),
+    ...["MINIO_ROOT_PASSWORD", "PGPASSWORD", "QDRANT_API_KEY"].map((name) => ({ name, value: env[name] ?? "" })),
     { name: "password in REDIS_URL", value: decodeURIComponent(new URL(env["REDIS_URL"] ?? "").password) },
     { name: "Pulumi passphrase", value: readFileSync(passphraseFile, "utf8").trim() },
-    ...(stores === undefined ? [] : secretsIn(stores)).map((value, index) => ({
-      name: `stores' secret ${index}`,
-      value,
-    })),
+    ...(stores === undefined ? [] : secretsIn(stores))
+      // Stores that were made before MinIO's was random.
+      .filter((value) => value !== adminName)
+      .map((value, index) => ({ name: `stores' secret ${index}`, value })),
   ];
 }
 
@@ -42,6 +44,7 @@ function withoutClaims(value: string): string {
 
 /** All tenants' whose files are here. */
 export async function everyTenants(): Promise<Secret[]> {
-  const tenants = readdirSync(secretsDir());
+  if (!existsSync(secretsDir())) return [];
+  const tenants = readdirSync(secretsDir()).filter((tenant) => existsSync(secretFiles(tenant).encrypted));
   return (await Promise.all(tenants.map(secretsOf))).flat();
 }
