@@ -104,9 +104,18 @@ dir ./
 aclfile users.acl
 appendonly yes
 appendfsync everysec
+# Eviction would delete other tenants' keys: full is full, for writers.
+maxmemory 1gb
 maxmemory-policy noeviction
-# One tenant could make one value of 512 MB otherwise (isolation, measured).
+# No limit of Redis is a tenant's. These end what one connection can take (measured: docs/operations.md): one value, one
+# command, one connection's replies that nobody reads, and the biggest of all connections when together they take too much.
 proto-max-bulk-len 8mb
+client-query-buffer-limit 16mb
+client-output-buffer-limit normal 32mb 16mb 10
+client-output-buffer-limit pubsub 8mb 2mb 60
+maxmemory-clients 64mb
+# Others are told sooner that a script blocks them, and SCRIPT KILL works from then on.
+busy-reply-threshold 1000
 enable-debug-command no
 enable-module-command no
 always-show-logo no

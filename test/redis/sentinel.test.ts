@@ -81,17 +81,17 @@ it("says which master no sentinel knows, and which sentinels do not answer", asy
   );
 });
 
-describe("the sentinel", () => {
-  /** Redis's checks of the attacker's verification: the other stores are as they were. */
-  const verified = async (): Promise<Report["checks"]> => {
-    // The sentinels that answer: one that is down is not protected, it is not there.
-    const url = `redis+sentinel://${lab.at([sentinel])}/${master}`;
-    const report = await verifyTenant(attacker.id, {
-      servers: servers({ ...process.env, REDIS_URL: url }, () => undefined),
-    });
-    return report.checks.filter(({ store }) => store === "redis");
-  };
+/** Redis's checks of the attacker's verification: the other stores are as they were. */
+const verified = async (): Promise<Report["checks"]> => {
+  // The sentinels that answer: one that is down is not protected, it is not there.
+  const url = `redis+sentinel://${lab.at([sentinel])}/${master}`;
+  const report = await verifyTenant(attacker.id, {
+    servers: servers({ ...process.env, REDIS_URL: url }, () => undefined),
+  });
+  return report.checks.filter(({ store }) => store === "redis");
+};
 
+describe("the sentinel", () => {
   it("knows no tenant, and answers nobody without a name", async () => {
     const as = { user: attacker.names.redisUser, password: attacker.credentials.redis_password };
     const at = { host: "127.0.0.1", port: sentinel.port };
@@ -110,6 +110,17 @@ describe("the sentinel", () => {
     await sentinel.admin((client) => client.call("ACL", "SETUSER", "default", "reset"));
     expect(failed).toMatchObject([{ test: "unauthenticated_access", result: "ALLOWED" }]);
   });
+});
+
+it("a script that changes everybody's JSON is noticed by the verification, on the node where it ran", async () => {
+  await onNode(nodes[0], (client) => client.eval("return cjson.encode_number_precision(3)", 0));
+  const failed = (await verified()).filter(({ pass }) => !pass);
+  await nodes[0].admin((client) => client.script("FLUSH"));
+  expect(failed).toMatchObject([{ test: "script_settings", result: "FAILED" }]);
+  expect(failed[0]?.detail).toContain(
+    `cjson.encode_number_precision for everybody's scripts on 127.0.0.1:${nodes[0].port}`,
+  );
+  expect((await verified()).filter(({ pass }) => !pass)).toEqual([]);
 });
 
 it("after a failover the tenant works on the new master, and other prefixes are still refused", async () => {

@@ -219,14 +219,6 @@ const redisBreakers: Breaker[] = [
     () => ["-client|tracking"],
   ),
   {
-    name: "a script changed how everybody's scripts write numbers",
-    fails: ["redis/script_settings"],
-    async breakIt() {
-      await withRedis(servers(), (client) => client.eval("return cjson.encode_number_precision(3)", 0));
-      return () => withRedis(servers(), (client) => client.script("FLUSH"));
-    },
-  },
-  {
     name: "anybody may use Redis without a password",
     fails: ["redis/unauthenticated_access"],
     async breakIt() {
