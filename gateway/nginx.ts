@@ -94,6 +94,8 @@ ${Object.entries(grpcCalls)
 upstream qdrant_rest {
     server ${qdrant};
     keepalive 16;
+    # Qdrant closes what was idle for 5 s: a call sent on such a connection would be answered with "Bad Gateway".
+    keepalive_timeout 3s;
 }
 
 upstream qdrant_grpc {
