@@ -141,6 +141,16 @@ function* networkProblems({ props: { networks }, name }: Resource): Iterable<str
   }
 }
 
+const closing: ResourceRule = {
+  name: "postgresql-others-rejected",
+  description: "Whoever has no line of its own in pg_hba.conf is rejected.",
+  applies: only(dynamic("PgHbaClosing")),
+  *problems({ props: { line } }) {
+    if (matches(line, /^host\s+all\s+all\s+all\s+reject$/)) return;
+    yield `the closing line is ${shown(line)} and must reject all: see providers/clients/hba-closing.ts.`;
+  },
+};
+
 const login: ResourceRule = {
   name: "postgresql-own-login",
   description: "The password and the hardening a stack sets are its tenant's.",
@@ -172,4 +182,4 @@ const limits: ResourceRule = {
   },
 };
 
-export const postgresqlRules: readonly ResourceRule[] = [role, database, grant, network, login, limits];
+export const postgresqlRules: readonly ResourceRule[] = [role, database, grant, network, closing, login, limits];

@@ -30,6 +30,13 @@ const records: readonly (readonly [type: string, why: string])[] = [
   [dynamic("DataGuard"), "a destroy would delete data without asking"],
 ];
 
+/** What the platform has beyond its canary. */
+const shared: readonly (readonly [type: string, why: string])[] = [
+  [dynamic("PlatformSchema"), "nothing would keep tenants' ids and networks apart"],
+  [dynamic("TenantTemplate"), "tenants' databases would show other tenants' activity"],
+  [dynamic("PgHbaClosing"), "strangers and other tenants would learn which databases there are"],
+];
+
 /** Types of which a stack may have any number; other rules judge each. */
 const several = [
   "pulumi:pulumi:Stack",
@@ -41,7 +48,6 @@ const several = [
   "postgresql:index/defaultPrivileges:DefaultPrivileges",
   dynamic("QdrantCollection"),
 ];
-const ofPlatform = [dynamic("PlatformSchema"), dynamic("TenantTemplate")];
 const plugins = ["minio", "postgresql", "command", "random", "pulumi-nodejs"].map((name) => `pulumi:providers:${name}`);
 
 const nameOf = (type: string): string => type.split(":").at(-1) ?? type;
@@ -52,8 +58,8 @@ const knownTypes: ResourceRule = {
   // Components make nothing by themselves.
   applies: (type) => !type.startsWith("tenant-storage:index:"),
   *problems({ type }, { platform }) {
-    const tenants = [...stores, ...records].map(([known]) => known);
-    if ([...tenants, ...several, ...plugins, ...(platform ? ofPlatform : [])].includes(type)) return;
+    const once = [...stores, ...(platform ? shared : records)].map(([known]) => known);
+    if ([...once, ...several, ...plugins].includes(type)) return;
     yield `no rule knows the type ${type}: take the resource out, or write a rule for it and list it in policy/stack.ts.`;
   },
 };
@@ -96,7 +102,7 @@ const complete: StackRule = {
     if (!inUse(resources)) return;
     const count = (type: string, key?: string, value?: string): number =>
       resources.filter((one) => one.type === type && (key === undefined || is(one.props[key], value))).length;
-    for (const [type, why] of [...stores, ...(platform ? [] : records)]) {
+    for (const [type, why] of [...stores, ...(platform ? shared : records)]) {
       const found = count(type);
       if (found === 1) continue;
       yield {
@@ -127,6 +133,7 @@ const sequence: readonly (readonly [later: string, earlier: string, why: string]
   [dynamic("PgHbaEntry"), "postgresql:index/grant:Grant", "everybody could connect before PUBLIC lost its privileges"],
   [dynamic("PgHbaEntry"), dynamic("RoleLogin"), "the role could connect with an old password"],
   ["postgresql:index/grant:Grant", dynamic("DatabaseHardening"), "the plugin's session could run the tenant's code"],
+  [dynamic("PgHbaEntry"), dynamic("PgHbaClosing"), "a tenant could connect before all others are rejected"],
   [dynamic("PgHbaEntry"), dynamic("RoleLimits"), "the role could connect before it is limited"],
   ["minio:index/s3Object:S3Object", dynamic("BucketEncryption"), "the object would be stored unencrypted"],
   ["minio:index/iamUser:IamUser", dynamic("BucketEncryption"), "the tenant could store objects unencrypted"],

@@ -501,9 +501,25 @@ describe("the platform's stack is rejected:", () => {
     ["Role", "platform_owner", { login: true }, "postgresql-role-without-powers", /nobody logs in/],
     ["Role", "platform_owner", { superuser: true }, "postgresql-role-without-powers", /superuser is set/],
     ["Database", "platform", { template: "template1" }, "postgresql-database-not-the-tenants", /somebody's objects/],
+    ["PgHbaClosing", "platform", { line: "host all all all trust" }, "postgresql-others-rejected", /must reject all/],
     ["PgHbaEntry", "canary", { networks: ["0.0.0.0/0"] }, "postgresql-networks-bounded", /wider than/],
   ])("%s %s with %j", (type, name, props, rule, message) => {
     rejects(changed(platform, type, name, props), rule, message);
+  });
+
+  it.each(["PlatformSchema", "TenantTemplate", "PgHbaClosing"])("without its %s", (type) => {
+    rejects(
+      platform.filter((one) => !isOf(one, type)),
+      "stack-complete",
+      new RegExp(`has no ${type}: `),
+    );
+  });
+
+  it("when the canary can connect before all others are rejected", () => {
+    const all = platform.map((one) =>
+      isOf(one, "TenantStores") || isOf(one, "PgHbaEntry") ? { ...one, needs: [] } : one,
+    );
+    rejects(all, "stack-order", /does not wait for PgHbaClosing platform/);
   });
 
   it("when the audit log's database is not protected", () => {
