@@ -516,9 +516,7 @@ describe("the platform's stack is rejected:", () => {
   });
 
   it("when the canary can connect before all others are rejected", () => {
-    const all = platform.map((one) =>
-      isOf(one, "TenantStores") || isOf(one, "PgHbaEntry") ? { ...one, needs: [] } : one,
-    );
+    const all = platform.map((one) => (isOf(one, "PgHbaEntry") ? { ...one, needs: [] } : one));
     rejects(all, "stack-order", /does not wait for PgHbaClosing platform/);
   });
 
