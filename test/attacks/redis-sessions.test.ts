@@ -1,0 +1,54 @@
+// Connections that were opened before: they do not outlive the password, the rules or the user they were opened with.
+import { createHash } from "node:crypto";
+import { afterAll, beforeEach, expect, it } from "vitest";
+import { tenantCommands } from "../../providers/clients/redis-commands.ts";
+import { withRedis } from "../../providers/clients/redis.ts";
+import { servers } from "../../providers/clients/servers.ts";
+import { provider } from "../../providers/redis-acl-user.ts";
+
+const user = "tenant_sessions_user";
+const password = "a-password-of-this-test";
+const inputs = {
+  user,
+  prefix: "tenant:sessions:",
+  passwordHash: createHash("sha256").update(password).digest("hex"),
+  commands: [...tenantCommands],
+};
+type State = Awaited<ReturnType<typeof provider.create>>["outs"] & object;
+let state: State;
+
+beforeEach(async () => {
+  state = (await provider.create(inputs)).outs as State;
+});
+afterAll(() => provider.delete(user, state));
+
+it.each([
+  ["the password changes", () => provider.update(user, state, { ...inputs, passwordHash: "d".repeat(64) })],
+  ["the rules are narrowed", () => provider.update(user, state, { ...inputs, commands: ["-@all", "+ping"] })],
+  ["the user is removed", () => provider.delete(user, state)],
+])("when %s, open connections end: an idle one, one that waits, one that listens", async (_what, change) => {
+  const as = { user, password };
+  await withRedis(
+    servers(),
+    (idle) =>
+      withRedis(
+        servers(),
+        (waiting) =>
+          withRedis(
+            servers(),
+            async (listening) => {
+              const all = [idle, waiting, listening];
+              const ended = all.map((client) => new Promise((done) => client.once("end", () => done("ended"))));
+              const refused = waiting.blpop("tenant:sessions:list", 0).catch(() => "refused");
+              await listening.subscribe("tenant:sessions:events");
+              await change();
+              expect(await Promise.all(ended)).toEqual(["ended", "ended", "ended"]);
+              expect(await refused).toBe("refused");
+            },
+            as,
+          ),
+        as,
+      ),
+    as,
+  );
+});
