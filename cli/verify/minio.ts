@@ -178,7 +178,20 @@ export const minio: StoreDefinition<Context> = {
     {
       test: "anonymous_access",
       expected: "DENIED",
-      run: (c) => refused(dialect, [{ what: "list", run: () => list(c.anonymous, c.names.bucket, "") }]),
+      run: (c) => {
+        const trace = newTrace();
+        const { bucket } = c.names;
+        return refused(dialect, [
+          { what: "list", run: () => list(c.anonymous, bucket, "") },
+          // One of the objects that hold the prefixes open; also where it was deleted, the answer is a refusal.
+          { what: "read", run: () => c.anonymous.getObject(bucket, "raw/.keep").then((stream) => stream.destroy()) },
+          {
+            what: "write",
+            run: () => c.anonymous.putObject(bucket, `${folder}${trace}/probe`, "must be refused"),
+            undo: () => sweep(c.admin, bucket, (found) => found === trace),
+          },
+        ]);
+      },
     },
     {
       // Nobody's signature, somebody's access key. The administrator is bound by no policy: its name must not be guessable.

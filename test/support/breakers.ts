@@ -118,23 +118,21 @@ const minioBreakers: Breaker[] = [
       return () => attachPolicies(admin, names.minioUser, names.minioPolicy);
     },
   },
-  {
-    name: "bucket opened to everybody",
+  ...[
+    { to: "list", action: "s3:ListBucket", inside: "" },
+    { to: "read", action: "s3:GetObject", inside: "/*" },
+    { to: "write", action: "s3:PutObject", inside: "/*" },
+  ].map(({ to, action, inside }) => ({
+    name: `bucket opened for everybody to ${to}`,
     fails: ["minio/anonymous_access"],
-    async breakIt({ names }) {
+    async breakIt({ names }: Target) {
       const admin = await minioClient(servers());
-      const Statement = [
-        {
-          Effect: "Allow",
-          Principal: { AWS: ["*"] },
-          Action: ["s3:ListBucket"],
-          Resource: [`arn:aws:s3:::${names.bucket}`],
-        },
-      ];
+      const Resource = [`arn:aws:s3:::${names.bucket}${inside}`];
+      const Statement = [{ Effect: "Allow", Principal: { AWS: ["*"] }, Action: [action], Resource }];
       await admin.setBucketPolicy(names.bucket, JSON.stringify({ Version: "2012-10-17", Statement }));
       return () => admin.setBucketPolicy(names.bucket, "");
     },
-  },
+  })),
   {
     name: "encryption switched off",
     fails: ["minio/encryption_at_rest"],

@@ -101,3 +101,9 @@ export async function removePolicy(client: Client, name: string): Promise<void> 
 export async function attachPolicies(client: Client, user: string, policies: string): Promise<void> {
   await call(client, "PUT", "set-user-or-group-policy", { policyName: policies, userOrGroup: user, isGroup: "false" });
 }
+
+/** Lets the bucket hold that many bytes; 0 is no limit. */
+export async function setQuota(client: Client, bucket: string, bytes: number): Promise<void> {
+  const limit = JSON.stringify({ quota: bytes, size: bytes, quotatype: "hard" });
+  await call(client, "PUT", "set-bucket-quota", { bucket }, limit);
+}
