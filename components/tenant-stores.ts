@@ -47,6 +47,7 @@ export class TenantStores extends ComponentResource {
         vectorSize: args.qdrantVectorSize,
         distance: args.qdrantDistance,
         payloadIndexes: args.qdrantPayloadIndexes,
+        limits: args,
         jti: credentials.qdrantTokenId,
       },
       store,

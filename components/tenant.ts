@@ -14,11 +14,11 @@ import { Reservation } from "../providers/reservation.ts";
 import { tenantNames, type TenantNames } from "./names.ts";
 import { bucketPolicy } from "./object-storage.ts";
 import { TenantStores } from "./tenant-stores.ts";
-import { strictMode } from "./vector-store.ts";
+import { strictMode, type VectorLimits } from "./vector-store.ts";
 import { Verification } from "./verification.ts";
 
 /** What can be set about a tenant's place in the stores. */
-export interface StoreSettings {
+export interface StoreSettings extends VectorLimits {
   readonly postgresqlConnectionLimit: number;
   /** Milliseconds; 0 is no limit. */
   readonly postgresqlStatementTimeout: number;
@@ -104,7 +104,7 @@ export class Tenant extends ComponentResource {
 
 /** Changes with every setting, rule and secret of the tenant, and gives none of them away. */
 function digest({ allowDestroy: _, ...settings }: TenantArgs, { credentials }: TenantStores): Output<string> {
-  const rules = [bucketPolicy(tenantNames(settings.id).bucket), strictMode, tenantCommands, catalogsVersion];
+  const rules = [bucketPolicy(tenantNames(settings.id).bucket), strictMode(settings), tenantCommands, catalogsVersion];
   const { minioSecretKey, postgresPassword, redisPassword, tenantApiKey } = credentials;
   const secrets = [minioSecretKey, postgresPassword, redisPassword, tenantApiKey];
   const parts = all([...secrets, credentials.qdrantTokenId, credentials.agePublicKey]);

@@ -10,30 +10,60 @@ export interface VectorStoreArgs {
   readonly vectorSize: number;
   readonly distance: QdrantCollectionInputs["distance"];
   readonly payloadIndexes: Readonly<Record<string, string>>;
+  readonly limits: VectorLimits;
   /** The id of the token that may use the collection. */
   readonly jti: Input<string>;
 }
 
-/** What one request may cost, so that a tenant's mistake is not everybody's (Qdrant, "strict mode"). */
-export const strictMode = {
-  enabled: true,
-  /** Points one query may return. */
-  max_query_limit: 10_000,
-  /** Seconds. */
-  max_timeout: 60,
-  search_max_hnsw_ef: 1024,
-  upsert_max_batchsize: 10_000,
-} as const;
+/** What a tenant may put into its collection and ask of it. 0 is no limit. */
+export interface VectorLimits {
+  readonly qdrantMaxPoints: number;
+  /** Bytes of vectors, and as many of payload. */
+  readonly qdrantQuota: number;
+  /** Searches; one by one, also those of a batch. */
+  readonly qdrantReadsPerMinute: number;
+  /** Points. */
+  readonly qdrantWritesPerMinute: number;
+  /** Lets filters use fields without an index: each reads every payload. */
+  readonly qdrantUnindexedFilters: boolean;
+}
+
+/** What requests may cost, so that a tenant's mistake is not everybody's (Qdrant, "strict mode"). */
+export function strictMode(limits: VectorLimits): Record<string, number | boolean> {
+  // A field that was once set cannot be unset: no limit is a high one.
+  const orHighest = (limit: number): number => (limit === 0 ? 4_294_967_295 : limit);
+  const bytes = limits.qdrantQuota === 0 ? Number.MAX_SAFE_INTEGER : limits.qdrantQuota;
+  return {
+    enabled: true,
+    /** Points one query may return. */
+    max_query_limit: 1000,
+    /** Seconds. */
+    max_timeout: 60,
+    search_max_hnsw_ef: 1024,
+    search_max_oversampling: 10,
+    filter_max_conditions: 100,
+    condition_max_size: 1000,
+    unindexed_filtering_retrieve: limits.qdrantUnindexedFilters,
+    unindexed_filtering_update: limits.qdrantUnindexedFilters,
+    // The server counts at every 32nd write: a quota is exceeded by 31 requests at most, each of so many points.
+    upsert_max_batchsize: 1000,
+    max_points_count: orHighest(limits.qdrantMaxPoints),
+    max_collection_vector_size_bytes: bytes,
+    max_collection_payload_size_bytes: bytes,
+    read_rate_limit: orHighest(limits.qdrantReadsPerMinute),
+    write_rate_limit: orHighest(limits.qdrantWritesPerMinute),
+  };
+}
 
 /** Collection and access. */
 export class VectorStore extends ComponentResource {
   constructor(name: string, args: VectorStoreArgs, opts?: ComponentResourceOptions) {
     super("tenant-storage:index:VectorStore", name, {}, opts);
-    const { names, vectorSize, distance, payloadIndexes } = args;
+    const { names, vectorSize, distance, payloadIndexes, limits } = args;
     const child = { parent: this };
     const collection = new QdrantCollection(
       name,
-      { collection: names.collection, vectorSize, distance, strictMode: { ...strictMode }, payloadIndexes },
+      { collection: names.collection, vectorSize, distance, strictMode: strictMode(limits), payloadIndexes },
       child,
     );
     new QdrantAccess(name, { tenant: names.id, jti: args.jti }, { ...child, dependsOn: [collection] });

@@ -1,8 +1,8 @@
 // The tenant's Qdrant credential: a JWT for one collection, signed with the server's key and checked by the server (isolation.md:
-// a shared key is everything, and a token without `access` has full access, so it is checked before it is handed out).
+// a shared key is everything), read again before it is handed out.
 import type { CustomResourceOptions, Input, Output } from "@pulumi/pulumi";
 import { randomUUID } from "node:crypto";
-import { tokenStateCollection } from "./clients/qdrant.ts";
+import { claimsProblem, tokenClaims } from "./clients/qdrant-claims.ts";
 import { servers } from "./clients/servers.ts";
 import { DynamicResource } from "./dynamic.ts";
 import { dynamicProvider } from "./lifecycle.ts";
@@ -23,14 +23,6 @@ interface QdrantTokenState extends QdrantTokenInputs {
 
 const signingKey = (): Uint8Array => new TextEncoder().encode(servers().qdrant.apiKey);
 
-/** What the token says: read, write and delete points (`prw`) of one collection, while its point exists. */
-function claims(collection: string, jti: string): Record<string, unknown> {
-  return {
-    access: [{ collection, access: "prw" }],
-    value_exists: { collection: tokenStateCollection, matches: [{ key: "jti", value: jti }] },
-  };
-}
-
 export const provider = dynamicProvider<QdrantTokenInputs, QdrantTokenState>({
   describe: ({ collection }) => `Qdrant token for collection ${collection}`,
   id: ({ collection }) => collection,
@@ -38,15 +30,13 @@ export const provider = dynamicProvider<QdrantTokenInputs, QdrantTokenState>({
   async ensure(desired) {
     const { SignJWT, jwtVerify } = await import("jose");
     const jti = randomUUID();
-    const jwt = new SignJWT(claims(desired.collection, jti)).setProtectedHeader({ alg: "HS256", typ: "JWT" });
+    const jwt = new SignJWT(tokenClaims(desired.collection, jti)).setProtectedHeader({ alg: "HS256", typ: "JWT" });
     jwt.setSubject(desired.tenant).setIssuedAt();
     if (desired.days > 0) jwt.setExpirationTime(`${desired.days}d`);
     const token = await jwt.sign(signingKey());
     const { payload } = await jwtVerify(token, signingKey());
-    const access = payload["access"] as { collection?: string; access?: string }[] | undefined;
-    if (access?.length !== 1 || access[0]?.collection !== desired.collection || access[0].access !== "prw") {
-      throw new Error("the signed token is not limited to the collection; it was not handed out");
-    }
+    const problem = claimsProblem(payload, desired.collection, jti);
+    if (problem !== undefined) throw new Error(`the signed token was not handed out: ${problem}`);
     return { ...desired, jti, token };
   },
   async observe(recorded) {

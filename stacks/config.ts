@@ -53,6 +53,11 @@ const schema = z.strictObject({
       error: "must be index types by field, such as {document_id: keyword}",
     })
     .default({}),
+  qdrantMaxPoints: whole(0, 4_294_967_295, "points").default(1_000_000),
+  qdrantQuota: whole(0, Number.MAX_SAFE_INTEGER, "bytes").default(4_294_967_296),
+  qdrantReadsPerMinute: whole(0, 4_294_967_295, "searches").default(30_000),
+  qdrantWritesPerMinute: whole(0, 4_294_967_295, "points").default(120_000),
+  qdrantUnindexedFilters: z.boolean({ error: "must be true or false" }).default(false),
   qdrantTokenDays: whole(0, 36_500, "days").default(0),
 });
 

@@ -85,7 +85,10 @@ export async function makeTenant(id: string): Promise<TenantNames> {
         collection: names.collection,
         vectorSize,
         distance: "Cosine",
-        strictMode: { ...strictMode },
+        strictMode: strictMode({
+          ...{ qdrantMaxPoints: 1000, qdrantQuota: 0, qdrantReadsPerMinute: 0, qdrantWritesPerMinute: 0 },
+          qdrantUnindexedFilters: false,
+        }),
         payloadIndexes: {},
       })
       .then(() => qdrantAccess.create({ tenant: id, jti })),

@@ -63,6 +63,11 @@ describe("a tenant's settings", () => {
       qdrantVectorSize: "1024",
       qdrantDistance: "Dot",
       qdrantPayloadIndexes: '{"document_id":"keyword"}',
+      qdrantMaxPoints: "5000",
+      qdrantQuota: "0",
+      qdrantReadsPerMinute: "600",
+      qdrantWritesPerMinute: "6000",
+      qdrantUnindexedFilters: "true",
       qdrantTokenDays: "90",
     };
     expect(read(values)).toMatchObject({
@@ -77,6 +82,11 @@ describe("a tenant's settings", () => {
       qdrantVectorSize: 1024,
       qdrantDistance: "Dot",
       qdrantPayloadIndexes: { document_id: "keyword" },
+      qdrantMaxPoints: 5000,
+      qdrantQuota: 0,
+      qdrantReadsPerMinute: 600,
+      qdrantWritesPerMinute: 6000,
+      qdrantUnindexedFilters: true,
       qdrantTokenDays: 90,
     });
   });
@@ -200,6 +210,11 @@ describe("one wrong key", () => {
       '{"a":"string"}',
       /^qdrantPayloadIndexes\.a: must be one of keyword, .*, uuid \(given: "string"\)$/,
     ],
+    ["qdrantMaxPoints", "-1", /^qdrantMaxPoints: must be a whole number of points from 0 to 4294967295 \(given: -1\)$/],
+    ["qdrantQuota", "1e99", /^qdrantQuota: must be a whole number of bytes from 0 to 9007199254740991 /],
+    ["qdrantReadsPerMinute", "many", /^qdrantReadsPerMinute: must be a whole number of searches from 0 to /],
+    ["qdrantWritesPerMinute", "0.5", /^qdrantWritesPerMinute: must be a whole number of points from 0 to /],
+    ["qdrantUnindexedFilters", "yes", /^qdrantUnindexedFilters: must be true or false \(given: "yes"\)$/],
     ["qdrantTokenDays", "0.5", /^qdrantTokenDays: must be a whole number of days from 0 to 36500 \(given: 0\.5\)$/],
     ["quota", "1", /^quota: no such setting\. Known: id, network, octet, .*qdrantTokenDays$/],
     ["__proto__", "1", /^__proto__: no such setting/],

@@ -40,6 +40,11 @@ export function tenantProgram(over: Partial<TenantArgs> = {}): () => void {
     qdrantVectorSize: 768,
     qdrantDistance: "Cosine",
     qdrantPayloadIndexes: { document_id: "keyword" },
+    qdrantMaxPoints: 1000,
+    qdrantQuota: 0,
+    qdrantReadsPerMinute: 600,
+    qdrantWritesPerMinute: 0,
+    qdrantUnindexedFilters: false,
     qdrantTokenDays: 0,
     ...over,
   };

@@ -138,6 +138,11 @@ describe("the verification runs again", () => {
     ["qdrantVectorSize", { qdrantVectorSize: 4 }],
     ["qdrantDistance", { qdrantDistance: "Dot" }],
     ["qdrantPayloadIndexes", { qdrantPayloadIndexes: {} }],
+    ["qdrantMaxPoints", { qdrantMaxPoints: 7 }],
+    ["qdrantQuota", { qdrantQuota: 7 }],
+    ["qdrantReadsPerMinute", { qdrantReadsPerMinute: 7 }],
+    ["qdrantWritesPerMinute", { qdrantWritesPerMinute: 7 }],
+    ["qdrantUnindexedFilters", { qdrantUnindexedFilters: true }],
     ["qdrantTokenDays", { qdrantTokenDays: 1 }],
   ])("when %s changes", async (_key, over) => {
     expect(await trigger(over)).not.toEqual(one("Command").inputs["triggers"]);

@@ -5,7 +5,6 @@ import { existsSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { tenantNames } from "../../components/names.ts";
 import { bucketPolicy } from "../../components/object-storage.ts";
-import { strictMode } from "../../components/vector-store.ts";
 import { catalogsVersion } from "../../providers/clients/catalogs.ts";
 import { scramVerifier } from "../../providers/clients/scram.ts";
 import { tenantCommands } from "../../providers/clients/redis-commands.ts";
@@ -189,7 +188,17 @@ describe("the inputs are exactly these", () => {
       "acme",
       {
         ...{ collection: "tenant_acme", vectorSize: 768, distance: "Cosine" },
-        ...{ strictMode, payloadIndexes: { document_id: "keyword" } },
+        payloadIndexes: { document_id: "keyword" },
+        strictMode: {
+          ...{ enabled: true, max_query_limit: 1000, max_timeout: 60, upsert_max_batchsize: 1000 },
+          ...{ search_max_hnsw_ef: 1024, search_max_oversampling: 10 },
+          ...{ filter_max_conditions: 100, condition_max_size: 1000 },
+          ...{ unindexed_filtering_retrieve: false, unindexed_filtering_update: false },
+          ...{ max_points_count: 1000, read_rate_limit: 600 },
+          // No limit: null would leave what was set before.
+          ...{ max_collection_vector_size_bytes: 2 ** 53 - 1, max_collection_payload_size_bytes: 2 ** 53 - 1 },
+          write_rate_limit: 2 ** 32 - 1,
+        },
       },
     ],
     ["QdrantAccess", "acme", { tenant: "acme", jti: "token-id" }],
