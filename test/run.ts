@@ -74,7 +74,8 @@ async function goTests(): Promise<void> {
   const lines = roles.map((role) => `host all ${role} 127.0.0.1/32 scram-sha-256\n`).join("");
   await withAdmin((client) => editHba(client, (text) => (text.startsWith(lines) ? text : lines + text)));
   // The tests say themselves which TLS they want.
-  const { PGSSLMODE: _, ...env } = goEnv();
+  const { PGSSLMODE: mode, ...own } = goEnv();
+  const env = { ...own, TEST_SSLMODE: mode };
   const { stdout } = await run("go", ["test", "-json", "-count=1", "./..."], {
     cwd: join(root, "toolchain/plugins"),
     quiet: true,

@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -32,6 +34,8 @@ type admin struct {
 	s3       *miniogo.Client
 	endpoint string
 	ssl      bool
+
+	transport http.RoundTripper
 }
 
 func connect(t *testing.T) admin {
@@ -43,21 +47,22 @@ func connect(t *testing.T) admin {
 	creds := credentials.NewStaticV4(
 		plugintest.Env(t, "MINIO_ROOT_USER"), plugintest.Env(t, "MINIO_ROOT_PASSWORD"), "")
 	ssl := address.Scheme == "https"
-	client, err := madmin.NewWithOptions(address.Host, &madmin.Options{Creds: creds, Secure: ssl})
+	client, err := madmin.NewWithOptions(address.Host, &madmin.Options{Creds: creds, Secure: ssl, Transport: trusting(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s3, err := miniogo.New(address.Host, &miniogo.Options{Creds: creds, Secure: ssl})
+	s3, err := miniogo.New(address.Host, &miniogo.Options{Creds: creds, Secure: ssl, Transport: trusting(t)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return admin{client, s3, address.Host, ssl}
+	return admin{client, s3, address.Host, ssl, trusting(t)}
 }
 
 func (a admin) config(t *testing.T) props {
 	t.Helper()
 	return props{
-		"minioServer": a.endpoint, "minioSsl": a.ssl,
+		"minioCacertFile": os.Getenv("TENANT_CA_FILE"),
+		"minioServer":     a.endpoint, "minioSsl": a.ssl,
 		"minioUser": plugintest.Env(t, "MINIO_ROOT_USER"), "minioPassword": plugintest.Env(t, "MINIO_ROOT_PASSWORD"),
 	}
 }
@@ -70,7 +75,8 @@ func start(t *testing.T) (*plugintest.Server, admin) {
 
 // mayList reports whether a user's credential is good for listing a bucket.
 func (a admin) mayList(ctx context.Context, user, secret, bucket string) bool {
-	client, err := miniogo.New(a.endpoint, &miniogo.Options{Creds: credentials.NewStaticV4(user, secret, ""), Secure: a.ssl})
+	creds := credentials.NewStaticV4(user, secret, "")
+	client, err := miniogo.New(a.endpoint, &miniogo.Options{Creds: creds, Secure: a.ssl, Transport: a.transport})
 	if err != nil {
 		return false
 	}
@@ -117,6 +123,8 @@ func TestConfigIsReadFromTheEnvironmentAndNeverStored(t *testing.T) {
 	t.Setenv("MINIO_USER", plugintest.Env(t, "MINIO_ROOT_USER"))
 	t.Setenv("MINIO_PASSWORD", plugintest.Env(t, "MINIO_ROOT_PASSWORD"))
 	t.Setenv("MINIO_ENDPOINT", admin.endpoint)
+	t.Setenv("MINIO_ENABLE_HTTPS", strconv.FormatBool(admin.ssl))
+	t.Setenv("MINIO_CACERT_FILE", os.Getenv("TENANT_CA_FILE"))
 	server := plugintest.Unconfigured(t, minio.New())
 	stored, failures := server.CheckConfig(props{})
 	equal(t, "failures", len(failures), 0)
@@ -214,15 +222,18 @@ func TestCertificateOfTheServerIsVerified(t *testing.T) {
 		change props
 		want   string
 	}{
-		"unknown authority": {props{}, "certificate"},
+		"unknown authority": {props{}, "MinIO at " + fake.address + ": its certificate is not accepted"},
+		"what to do":        {props{}, "name the file of the authority that signed it in TENANT_CA_FILE"},
 		"own authority":     {props{"minioCacertFile": fake.caFile}, "(plugin-tls)"},
 		"not verified":      {props{"minioInsecure": true}, "(plugin-tls)"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			config := admin.config(t).With(props{"minioServer": fake.address, "minioSsl": true}).With(test.change)
+			config := admin.config(t).With(props{
+				"minioServer": fake.address, "minioSsl": true, "minioCacertFile": nil,
+			}).With(test.change)
 			_, err := plugintest.Start(t, minio.New(), config).TryCreate(bucketKind, props{"bucket": "plugin-tls"})
 			errorWith(t, err, test.want)
-			if name != "unknown authority" && err != nil && strings.Contains(err.Error(), "certificate") {
+			if len(test.change) > 0 && err != nil && strings.Contains(err.Error(), "certificate") {
 				t.Errorf("the certificate was refused: %v", err)
 			}
 		})

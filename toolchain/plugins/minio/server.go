@@ -92,7 +92,23 @@ func (s *server) transport() (http.RoundTripper, error) {
 		}
 		transport.TLSClientConfig.RootCAs = roots
 	}
-	return transport, nil
+	return explaining{transport, s.endpoint}, nil
+}
+
+// explaining adds what to do to an error that the server's certificate is the reason of.
+type explaining struct {
+	http.RoundTripper
+	endpoint string
+}
+
+func (e explaining) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := e.RoundTripper.RoundTrip(request)
+	var certificate *tls.CertificateVerificationError
+	if errors.As(err, &certificate) {
+		err = fmt.Errorf("MinIO at %s: its certificate is not accepted (%w): name the file of the authority that signed it in "+
+			"TENANT_CA_FILE (minioCacertFile)", e.endpoint, err)
+	}
+	return response, err
 }
 
 // isCode reports whether the server answered with one of these error codes.

@@ -1,6 +1,8 @@
 package minio_test
 
 import (
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/pem"
 	"net/http"
 	"net/http/httptest"
@@ -8,6 +10,22 @@ import (
 	"path/filepath"
 	"testing"
 )
+
+// trusting is a transport to the stores: over TLS when TENANT_CA_FILE names their authority.
+func trusting(t *testing.T) http.RoundTripper {
+	t.Helper()
+	file := os.Getenv("TENANT_CA_FILE")
+	if file == "" {
+		return http.DefaultTransport
+	}
+	certificates, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(certificates)
+	return &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}}
+}
 
 // tlsServer answers over TLS with a certificate that nobody trusts.
 type tlsServer struct{ address, caFile string }

@@ -73,8 +73,8 @@ func TestDatabaseSettingsAtCreation(t *testing.T) {
 func TestDroppingADatabaseEndsItsSessions(t *testing.T) {
 	server, admin := start(t)
 	database := server.Create(databaseKind, props{"name": "plugin_busy"})
-	session, err := pgx.Connect(t.Context(), fmt.Sprintf("host=%s port=%s user=%s password='%s' dbname=plugin_busy sslmode=disable",
-		admin.host, admin.port, admin.user, admin.password))
+	session, err := pgx.Connect(t.Context(), fmt.Sprintf("host=%s port=%s user=%s password='%s' dbname=plugin_busy sslmode=%s",
+		admin.host, admin.port, admin.user, admin.password, sslmode()))
 	noError(t, err)
 	noError(t, database.Delete())
 	_, err = session.Exec(t.Context(), "SELECT 1")

@@ -2,6 +2,7 @@ package postgresql_test
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -31,7 +32,30 @@ func env(t *testing.T) target {
 }
 
 func (a target) config() props {
-	return props{"host": a.host, "port": a.port, "username": a.user, "password": a.password, "sslmode": "disable"}
+	return props{"host": a.host, "port": a.port, "username": a.user, "password": a.password, "sslmode": sslmode()}
+}
+
+// oneSided is what happens when the plugin speaks TLS and the server does not, or the other way round. Without a word about TLS
+// the plugin demands it.
+func oneSided() failure {
+	if sslmode() == "disable" {
+		return failure{props{"sslmode": nil}, "TLS"}
+	}
+	return failure{props{"sslmode": "disable"}, "no encryption"}
+}
+
+// failure is a changed configuration and what the error then says.
+type failure struct {
+	change props
+	want   string
+}
+
+// sslmode is what the tests' server speaks; PGSSLROOTCERT names its authority.
+func sslmode() string {
+	if mode := os.Getenv("TEST_SSLMODE"); mode != "" {
+		return mode
+	}
+	return "disable"
 }
 
 func start(t *testing.T) (*plugintest.Server, target) {
@@ -48,8 +72,8 @@ func (a target) as(user, password string) target {
 // query returns the first column of the first row as text, or the error's text.
 func (a target) query(t *testing.T, database, sql string, args ...any) string {
 	t.Helper()
-	connection, err := pgx.Connect(t.Context(), fmt.Sprintf("host=%s port=%s user=%s password='%s' dbname=%s sslmode=disable",
-		a.host, a.port, a.user, a.password, database))
+	connection, err := pgx.Connect(t.Context(), fmt.Sprintf("host=%s port=%s user=%s password='%s' dbname=%s sslmode=%s",
+		a.host, a.port, a.user, a.password, database, sslmode()))
 	if err != nil {
 		return err.Error()
 	}
@@ -103,10 +127,7 @@ func TestConfig(t *testing.T) {
 	_, failures = server.CheckConfig(props{"awsRdsIamAuth": "true"})
 	contains(t, "refusal", changes(failures), "awsRdsIamAuth: not implemented by the source-built postgresql plugin")
 
-	for name, test := range map[string]struct {
-		change props
-		want   string
-	}{
+	for name, test := range map[string]failure{
 		"sslmode":        {props{"sslmode": "prefer"}, `sslmode "prefer" is not one of`},
 		"former sslMode": {props{"sslmode": nil, "sslMode": "prefer"}, `sslmode "prefer" is not one of`},
 		"scheme":         {props{"scheme": "awspostgres"}, `scheme "awspostgres" is not implemented`},
@@ -116,14 +137,11 @@ func TestConfig(t *testing.T) {
 		err := plugintest.Unconfigured(t, postgresql.New()).Configure(admin.config().With(test.change))
 		contains(t, name, fmt.Sprint(err), test.want)
 	}
-	for name, test := range map[string]struct {
-		change props
-		want   string
-	}{
+	for name, test := range map[string]failure{
 		"wrong password": {props{"password": "hidden-word"}, "password authentication failed"},
 		"down":           {props{"port": "1"}, "connection refused"},
 		"no such base":   {props{"database": "plugin_none"}, `database "plugin_none" does not exist`},
-		"TLS demanded":   {props{"sslmode": nil}, "TLS"},
+		"TLS, or none":   oneSided(),
 		"no authority":   {props{"sslmode": "verify-ca", "sslrootcert": "/nonexistent"}, "/nonexistent"},
 	} {
 		server := plugintest.Start(t, postgresql.New(), admin.config().With(test.change))
@@ -135,7 +153,7 @@ func TestConfig(t *testing.T) {
 
 func TestConfigFromTheEnvironment(t *testing.T) {
 	env(t)
-	t.Setenv("PGSSLMODE", "disable")
+	t.Setenv("PGSSLMODE", sslmode())
 	server := plugintest.Start(t, postgresql.New(), props{"maxConnections": "1"})
 	server.Create(roleKind, props{"name": "plugin_env"})
 	database := server.Create(databaseKind, props{"name": "plugin_env"})

@@ -2,6 +2,7 @@ package postgresql
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -80,10 +81,20 @@ func (s *server) connected(ctx context.Context, database string, do func(*pgx.Co
 	}
 	connection, err := pgx.ConnectConfig(ctx, config)
 	if err != nil {
-		return fmt.Errorf("could not connect to database %s: %w", database, err)
+		return s.explained(fmt.Errorf("could not connect to database %s: %w", database, err))
 	}
 	defer connection.Close(context.WithoutCancel(ctx)) //nolint:errcheck // all work on it is done
 	return do(connection)
+}
+
+// explained adds what to do when the server's certificate is the reason.
+func (s *server) explained(err error) error {
+	var certificate *tls.CertificateVerificationError
+	if !errors.As(err, &certificate) {
+		return err
+	}
+	return fmt.Errorf("PostgreSQL at %s: its certificate is not accepted (%w): name the file of the authority that signed it "+
+		"in PGSSLROOTCERT or TENANT_CA_FILE", net.JoinHostPort(s.host, s.port), err)
 }
 
 func (s *server) url(database string) string {
