@@ -72,7 +72,15 @@ async function goTests(): Promise<void> {
   // The stores let nobody in but the administrator and tenants; these are the roles the tests log in as.
   const roles = ["plugin_admin", "plugin_login", "plugin_wo", "plugin_after"];
   const lines = roles.map((role) => `host all ${role} 127.0.0.1/32 scram-sha-256\n`).join("");
-  await withAdmin((client) => editHba(client, (text) => (text.startsWith(lines) ? text : lines + text)));
+  // An earlier run's platform has closed the database they log in to.
+  const closed = await withAdmin(async (client) => {
+    await editHba(client, (text) => (text.startsWith(lines) ? text : lines + text));
+    const { rows } = await client.query<{ open: boolean }>(
+      "SELECT has_database_privilege('public', 'postgres', 'CONNECT') AS open",
+    );
+    await client.query("GRANT CONNECT ON DATABASE postgres TO PUBLIC");
+    return rows[0]?.open === false;
+  });
   // The tests say themselves which TLS they want.
   const { PGSSLMODE: mode, ...own } = goEnv();
   const env = { ...own, TEST_SSLMODE: mode };
@@ -81,6 +89,7 @@ async function goTests(): Promise<void> {
     quiet: true,
     env,
   });
+  if (closed) await withAdmin((client) => client.query("REVOKE ALL ON DATABASE postgres FROM PUBLIC"));
   for (const line of stdout.split("\n").filter((text) => text.startsWith("{"))) {
     const event = JSON.parse(line) as { Action: string; Test?: string; Package: string; Output?: string };
     // A package that does not build or crashes fails without a test's name.

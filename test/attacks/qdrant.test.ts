@@ -9,6 +9,7 @@ import { servers } from "../../providers/clients/servers.ts";
 import { root } from "../../toolchain/paths.ts";
 import { deployedTenants, type Deployed } from "../support/deployed.ts";
 import { call, doors, urlOf, type Answer, type Door } from "../support/qdrant-calls.ts";
+import { trustStoresAuthority } from "../support/tls.ts";
 
 let attacker: Deployed;
 let victim: Deployed;
@@ -257,6 +258,7 @@ describe("a snapshot from the attacker's machine", () => {
   it.each(["/collections/THEIRS/snapshots/upload", "/collections/THEIRS/shards/0/snapshots/upload"])(
     "%s is refused",
     async (path) => {
+      trustStoresAuthority();
       for (const door of doors) {
         const body = new FormData();
         body.append("snapshot", new Blob(["no snapshot"]), "any.snapshot");
