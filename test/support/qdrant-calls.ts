@@ -3,7 +3,9 @@ import { createHmac } from "node:crypto";
 import { request as httpRequest } from "node:http";
 import { request as httpsRequest } from "node:https";
 import { connect } from "node:net";
+import { connect as connectSecurely } from "node:tls";
 import { servers } from "../../providers/clients/servers.ts";
+import { trusting } from "../../providers/clients/tls.ts";
 
 /** Where a call goes. */
 export type Door = "gateway" | "server";
@@ -40,9 +42,11 @@ export async function call(door: Door, token: string, method: string, path: stri
 
 /** What comes back for these bytes at the gateway until it closes the connection (or says nothing more for 5 s). */
 export async function bytes(sent: string): Promise<string> {
-  const { hostname, port } = urlOf("gateway");
+  const { protocol, hostname, port } = urlOf("gateway");
+  const at = { host: hostname, port: Number(port), ...trusting(servers().qdrant.ca) };
   return new Promise((resolve, reject) => {
-    const socket = connect(Number(port), hostname, () => socket.write(sent));
+    const send = (): unknown => socket.write(sent);
+    const socket = protocol === "https:" ? connectSecurely(at, send) : connect(at, send);
     socket.setTimeout(5000, () => socket.destroy());
     let found = "";
     socket.setEncoding("utf8").on("data", (chunk: string) => (found += chunk));

@@ -5,6 +5,7 @@ import * as https from "node:https";
 import { servers } from "../../providers/clients/servers.ts";
 import { trusting } from "../../providers/clients/tls.ts";
 import type { Deployed } from "./deployed.ts";
+import { trustStoresAuthority } from "./tls.ts";
 
 /** Access key, secret, and the session token of temporary credentials. */
 export interface S3Credentials {
@@ -20,14 +21,14 @@ export function s3Credentials({ credentials }: Deployed): S3Credentials {
 
 /** The AWS SDK for these credentials, with its own defaults otherwise; one attempt, so that a refusal is seen at once. */
 export function awsClient(credentials: S3Credentials, settings: S3ClientConfig = {}): S3 {
-  const { endpoint, ca } = servers().minio;
+  // Its own option for an authority does not reach the connections of an upload in parts.
+  trustStoresAuthority();
   return new S3({
-    endpoint: endpoint.origin,
+    endpoint: servers().minio.endpoint.origin,
     region: "us-east-1",
     forcePathStyle: true,
     maxAttempts: 1,
     credentials,
-    requestHandler: { httpsAgent: { ...trusting(ca) } },
     ...settings,
   });
 }

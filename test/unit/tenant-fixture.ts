@@ -24,6 +24,8 @@ Object.assign(process.env, {
   REDIS_URL: "redis://administrator-redis:administrator-redis-password@127.0.0.1:6379",
 });
 
+for (const authority of ["TENANT_CA_FILE", "PGSSLROOTCERT"]) Reflect.deleteProperty(process.env, authority);
+
 /** The program of a tenant's stack. */
 export function tenantProgram(over: Partial<TenantArgs> = {}): () => void {
   const settings: TenantArgs = {
