@@ -25,8 +25,9 @@ export async function startServer(store: Store, site: Site): Promise<Running> {
       );
     }
     if (found.version !== undefined) return found;
-    // Its starter was killed before it was done: finish the work.
-    return await answering(store, site, found, undefined);
+    // Its starter was killed before it was done: finish the work. Or it is the last child of a server that was killed, and
+    // ends any moment: then nothing is in the way of a new one.
+    return await answering(store, site, found, undefined, () => startServer(store, site));
   }
   if (store.installed() === undefined) {
     throw new Error(`${store.title} is not installed (no ${store.program} found): ${store.install}`);
@@ -46,7 +47,9 @@ export async function startServer(store: Store, site: Site): Promise<Running> {
   } finally {
     closeSync(log.fd);
   }
-  return await answering(store, site, running, log.from);
+  return await answering(store, site, running, log.from, (cause) => {
+    throw failure(store, site, log.from, "ended before it answered", cause);
+  });
 }
 
 function portInUse(store: Store, { ports }: Site): string | undefined {
@@ -77,7 +80,14 @@ async function spawnServer(store: Store, site: Site, launch: Launch, log: number
   return running;
 }
 
-async function answering(store: Store, site: Site, started: Running, from: number | undefined): Promise<Running> {
+/** @param ended what to do when it ends before it answers, with the reason why it did not */
+async function answering(
+  store: Store,
+  site: Site,
+  started: Running,
+  from: number | undefined,
+  ended: (cause: unknown) => Promise<Running>,
+): Promise<Running> {
   let running = started;
   const deadline = Date.now() + answerWithinSeconds * 1000;
   let last: unknown;
@@ -93,7 +103,7 @@ async function answering(store: Store, site: Site, started: Running, from: numbe
     if (!isAlive(running)) {
       // It may have found the port taken by one that a killed command started in the same instant: that one will do.
       const other = runningServer(site.dir, store);
-      if (other === undefined) throw failure(store, site, from, "ended before it answered", last);
+      if (other === undefined) return await ended(last);
       running = other;
     }
     await sleep(25);
