@@ -63,11 +63,10 @@ const restError = (error: string): string => `'${JSON.stringify({ status: { erro
  * @throws Error when an option could be read as more than itself.
  */
 export function gatewayConfiguration(options: GatewayOptions): string {
-  for (const [name, value] of Object.entries({ ...options, ...options.certificate, certificate: undefined })) {
-    if (value !== undefined && !/^[\w./:[\] -]+$/.test(String(value)))
-      throw new Error(
-        `${name} of the Qdrant gateway must be an address or a path without quotes, not ${String(value)}`,
-      );
+  const { certificate: pair, ...plain } = options;
+  for (const [name, value] of Object.entries<string | undefined>({ ...plain, ...pair })) {
+    if (value !== undefined && !/^[\w./:[\] -]+$/.test(value))
+      throw new Error(`${name} of the Qdrant gateway must be an address or a path without quotes, not ${value}`);
   }
   const { listen, listenGrpc, qdrant, qdrantGrpc, certificate, qdrantCa } = options;
   const name = options.qdrantName ?? qdrant.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
