@@ -123,7 +123,8 @@ async function show(states: readonly StoreStatus[], json: true | undefined): Pro
     table.push([title, state, pid ?? "", port, url, shortest(folder), version ?? ""]);
   }
   say(table.toString());
-  if (states.some(({ tls }) => tls)) say(`TLS only; their authority: ${shortest(authorityFile(settingsOf().dir))}`);
+  // Whole: other programs are told it.
+  if (states.some(({ tls }) => tls)) say(`TLS only; their authority: ${authorityFile(settingsOf().dir)}`);
 }
 
 function shortest(path: string): string {
