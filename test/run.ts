@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { environment } from "../local/environment.ts";
 import { stopStores } from "../local/lifecycle.ts";
+import { withLock } from "../local/lock.ts";
 import { storesSteps } from "../local/steps.ts";
 import { editHba } from "../providers/clients/hba-file.ts";
 import { withAdmin } from "../providers/clients/postgresql.ts";
@@ -103,7 +104,8 @@ async function goTests(): Promise<void> {
 
 /** A failed test quotes what it got: that must not be a secret. */
 async function scanReport(report: string): Promise<void> {
-  const scan = new SecretScan([...administrators(), ...(await everyTenants())]);
+  const unreadable = (reason: string) => process.stdout.write(`Not looked for in the report: ${reason}\n`);
+  const scan = new SecretScan([...administrators(), ...(await everyTenants(unreadable))]);
   for (const { secret, form } of scan.inFile(report)) {
     process.stdout.write(`FAIL ${report} holds the ${secret} (${form})\n`);
     tally.failed += 1;
@@ -117,7 +119,6 @@ async function vitest(): Promise<void> {
     ...["run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`],
     ...only,
   ]);
-  await scanReport(report);
   const result = JSON.parse(readFileSync(report, "utf8")) as {
     numPassedTests: number;
     numFailedTests: number;
@@ -129,9 +130,10 @@ async function vitest(): Promise<void> {
   tally.failed += result.testResults.filter(
     ({ status, assertionResults }) => status === "failed" && assertionResults.every((test) => test.status !== "failed"),
   ).length;
+  await scanReport(report);
 }
 
-try {
+async function everything(): Promise<void> {
   await runSteps(toolchainSteps());
   mkdirSync(folder, { recursive: true });
   Object.assign(process.env, {
@@ -154,11 +156,18 @@ try {
     await goTests();
   }
   await vitest();
+}
+
+try {
+  // Two runs of one checkout would share the stores' folder and ports.
+  await withLock(
+    folder,
+    () => process.stdout.write("Another run of the tests works in this checkout; waiting for it\n"),
+    () => everything().finally(() => stopStores(stores)),
+  );
 } catch (error) {
   process.stderr.write(`${(error as Error).message}\n`);
   tally.failed += 1;
-} finally {
-  await stopStores(stores);
 }
 process.stdout.write(`\n${tally.passed} passed, ${tally.failed} failed\n`);
 process.exitCode = tally.failed === 0 && tally.passed > 0 ? 0 : 1;

@@ -21,13 +21,12 @@ export function demoTests(): void {
       });
     });
 
-    it("repeated, takes seconds and changes nothing", async () => {
+    it("repeated, changes nothing", async () => {
       const before = [await everything(), stackFile("acme"), stackFile("globex"), stackFile("platform")];
-      const { code, stdout, milliseconds } = await demo();
+      const { code, stdout } = await demo();
       expect(code).toBe(0);
       expect(isolated(stdout)).toEqual(both);
       expect([await everything(), stackFile("acme"), stackFile("globex"), stackFile("platform")]).toEqual(before);
-      expect(milliseconds).toBeLessThan(30_000);
     });
 
     it("repairs what somebody deleted in a store", async () => {

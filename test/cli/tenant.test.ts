@@ -12,8 +12,8 @@ beforeAll(async () => {
   await openWorld();
   const { code, stderr } = await tenant(["provision", bystander, "--network", "10.90.0.0/16"]);
   expect(code, stderr).toBe(0);
-}, 300_000);
-afterAll(closeWorld, 120_000);
+}, 600_000);
+afterAll(closeWorld, 300_000);
 
 mistakesTests(bystander);
 everydayTests();

@@ -36,7 +36,6 @@ export interface Ran {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
-  readonly milliseconds: number;
 }
 
 /** A run that goes on. */
@@ -79,7 +78,6 @@ const ownVariables = {
 };
 
 function start(program: string, args: readonly string[], env: NodeJS.ProcessEnv = {}, input = ""): Running {
-  const started = performance.now();
   const child = spawn(program, args, {
     cwd: checkout,
     env: { ...process.env, ...env },
@@ -92,7 +90,7 @@ function start(program: string, args: readonly string[], env: NodeJS.ProcessEnv 
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
     child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
     child.on("error", fail);
-    child.on("close", (code) => done({ code, stdout, stderr, milliseconds: performance.now() - started }));
+    child.on("close", (code) => done({ code, stdout, stderr }));
   });
   return { pid: child.pid ?? 0, ended };
 }

@@ -69,7 +69,11 @@ beforeAll(async () => {
     fails(await tenant(["provision", failing, "--network", "10.244.0.0/16"], fault));
   }
   fails(await tenant(["deprovision", id, "--confirm", id], world.wrongCredentials()));
-  remember(await everyTenants());
+  remember(
+    await everyTenants((reason) => {
+      throw new Error(reason);
+    }),
+  );
   scan = new SecretScan([...secrets.values()]);
   [observed, statements] = await Promise.all([observer.end(), watch.end()]);
 }, 600_000);

@@ -42,9 +42,20 @@ function withoutClaims(value: string): string {
   return /^eyJ[\w-]+\.[\w-]+\.([\w-]+)$/.exec(value)?.[1] ?? value;
 }
 
-/** All tenants' whose files are here. */
-export async function everyTenants(): Promise<Secret[]> {
+/**
+ * All tenants' whose files are here.
+ * @param unreadable is told of a file that no key opens: a run that died half-way left it
+ */
+export async function everyTenants(unreadable: (reason: string) => unknown): Promise<Secret[]> {
   if (!existsSync(secretsDir())) return [];
   const tenants = readdirSync(secretsDir()).filter((tenant) => existsSync(secretFiles(tenant).encrypted));
-  return (await Promise.all(tenants.map(secretsOf))).flat();
+  const found = await Promise.all(
+    tenants.map((tenant) =>
+      secretsOf(tenant).catch((error: unknown) => {
+        unreadable(`the secrets of tenant ${tenant} cannot be read: ${(error as Error).message}`);
+        return [];
+      }),
+    ),
+  );
+  return found.flat();
 }
