@@ -10,6 +10,8 @@ export interface TenantCredentialsArgs {
   readonly names: TenantNames;
   /** Days until the Qdrant token expires; 0 is never. */
   readonly qdrantTokenDays: number;
+  /** age public keys that open the SOPS file beside the tenant's own. */
+  readonly recipients: readonly string[];
 }
 
 /** 44 letters and digits: 262 bits, at least the plan's `openssl rand -base64 32`. (RandomBytes: its id is the secret.) */
@@ -49,7 +51,8 @@ export class TenantCredentials extends ComponentResource {
       name,
       {
         tenant: names.id,
-        recipients: [key.recipient],
+        // In the order in which the file is read back: a difference is a difference in who can open it.
+        recipients: key.recipient.apply((own) => [...new Set([own, ...args.recipients])].sort()),
         credentials: {
           minio_access_key: names.minioUser,
           minio_secret_key: this.minioSecretKey,

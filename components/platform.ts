@@ -15,6 +15,8 @@ import { TenantStores } from "./tenant-stores.ts";
 export interface PlatformArgs {
   /** Where verification runs: the canary's role may connect from there. */
   readonly operatorNetworks: readonly string[];
+  /** age public keys that open the canary's SOPS file beside its own. */
+  readonly recipients: readonly string[];
 }
 
 /** Raise it with every new migration in providers/clients/platform-db.ts. */
@@ -62,6 +64,7 @@ export class Platform extends ComponentResource {
       {
         names: tenantNames(canaryId),
         networks: args.operatorNetworks,
+        recipients: args.recipients,
         postgresqlConnectionLimit: 5,
         postgresqlStatementTimeout: 0,
         postgresqlIdleTransactionTimeout: 0,

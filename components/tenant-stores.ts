@@ -12,6 +12,8 @@ export type TenantStoresArgs = StoreSettings & {
   readonly names: TenantNames;
   /** CIDRs the PostgreSQL role may connect from. */
   readonly networks: readonly string[];
+  /** age public keys that open the SOPS file beside the tenant's own. */
+  readonly recipients: readonly string[];
 };
 
 /** Credentials first; then the four stores, which do not wait for each other. */
@@ -20,10 +22,10 @@ export class TenantStores extends ComponentResource {
 
   constructor(name: string, args: TenantStoresArgs, opts?: ComponentResourceOptions) {
     super("tenant-storage:index:TenantStores", name, {}, opts);
-    const { names } = args;
+    const { names, qdrantTokenDays, recipients } = args;
     const child = { parent: this };
 
-    const credentials = new TenantCredentials(name, { names, qdrantTokenDays: args.qdrantTokenDays }, child);
+    const credentials = new TenantCredentials(name, { names, qdrantTokenDays, recipients }, child);
     const store = { ...child, dependsOn: [credentials] };
 
     new ObjectStorage(name, { names, secretKey: credentials.minioSecretKey, quota: args.bucketQuota }, store);

@@ -43,6 +43,8 @@ export interface TenantSettings extends StoreSettings {
   readonly networks: readonly string[];
   /** Where verification runs; the PostgreSQL role may connect from there too. */
   readonly operatorNetworks: readonly string[];
+  /** age public keys that open the SOPS file and exports, beside the tenant's own: a recovery key, for one. */
+  readonly recipients: readonly string[];
   /** Lets a destroy delete data. */
   readonly allowDestroy: boolean;
 }
@@ -70,7 +72,7 @@ export class Tenant extends ComponentResource {
 
     const verification = new Verification(
       name,
-      { tenant: id, triggers: [digest(args, stores)] },
+      { tenant: id, recipients: args.recipients, triggers: [digest(args, stores)] },
       { ...child, dependsOn: [stores] },
     );
 

@@ -7,6 +7,8 @@ import { VerificationRecord } from "../providers/verification-record.ts";
 
 export interface VerificationArgs {
   readonly tenant: string;
+  /** age public keys that open the SOPS file beside the tenant's own. */
+  readonly recipients: readonly string[];
   /** Whatever changes here makes the verification run again. No secrets: they are kept and shown. */
   readonly triggers: Input<unknown>[];
 }
@@ -28,9 +30,12 @@ export class Verification extends ComponentResource {
         dir: "..",
         triggers: args.triggers,
         // The environment is inherited; only what the configuration overrides has to be handed over.
-        environment: Object.fromEntries(
-          configuredSettings().map((one) => [one.env, one.secret ? secret(one.value) : one.value]),
-        ),
+        environment: {
+          ...Object.fromEntries(
+            configuredSettings().map((one) => [one.env, one.secret ? secret(one.value) : one.value]),
+          ),
+          ...(args.recipients.length === 0 ? {} : { TENANT_RECIPIENTS: args.recipients.join(",") }),
+        },
         // Standard output is the report; only what goes wrong is for the log.
         logging: local.Logging.Stderr,
       },

@@ -1,5 +1,5 @@
 // Secrets where everybody reads them: inputs that are not encrypted show in previews, logs and the state.
-import { dynamic, type ResourceRule, type Value } from "./rule.ts";
+import { dynamic, matches, mustBe, noOther, only, shown, unknown, type ResourceRule, type Value } from "./rule.ts";
 
 /** Inputs that are secret by their provider's schema or by the class that makes them. */
 const encrypted: Readonly<Record<string, readonly string[]>> = {
@@ -42,4 +42,24 @@ function holds(value: Value, shape: RegExp): boolean {
   return Object.values(value).some((one: Value) => holds(one, shape));
 }
 
-export const secretRules: readonly ResourceRule[] = [inTheClear];
+const recipients: ResourceRule = {
+  name: "sops-file-recipients",
+  description: "A tenant's SOPS file opens with age keys only, each of which is named by its public key.",
+  applies: only(dynamic("SopsFile")),
+  *problems({ props }, { id }) {
+    yield* mustBe(props, { tenant: id }, "it would be another tenant's file, see components/credentials.ts.");
+    const listed = props["recipients"];
+    if (listed !== unknown) {
+      const keys = Array.isArray(listed) ? (listed as readonly Value[]) : [];
+      if (keys.length === 0)
+        yield "recipients is empty: nobody could open the file. Put the tenant's own key back in components/credentials.ts.";
+      for (const key of keys) {
+        if (!matches(key, /^age1[02-9ac-hj-np-z]{58}$/))
+          yield `recipients holds ${shown(key)}, which is no age public key: take it out of the setting recipients.`;
+      }
+    }
+    yield* noOther(props, ["tenant", "recipients", "credentials"], "secrets.ts");
+  },
+};
+
+export const secretRules: readonly ResourceRule[] = [inTheClear, recipients];

@@ -64,7 +64,7 @@ export class SopsFile extends DynamicResource {
     name: string,
     args: {
       tenant: string;
-      recipients: Input<Input<string>[]>;
+      recipients: Input<string[]>;
       credentials: { [K in keyof Credentials]: Input<string> };
     },
     opts?: CustomResourceOptions,

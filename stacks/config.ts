@@ -7,6 +7,7 @@ import { parse } from "yaml";
 import { z } from "zod";
 import { idProblem } from "../components/names.ts";
 import { networkProblem, overlap } from "../components/networks.ts";
+import { isPrivateKey, recipientProblem } from "../components/recipients.ts";
 import type { TenantSettings } from "../components/tenant.ts";
 import { settings as serverSettings, unencryptedSettings } from "../providers/clients/servers.ts";
 
@@ -16,6 +17,10 @@ const stacksDir = fileURLToPath(new URL(".", import.meta.url));
 
 const network = z.string({ error: "must be a CIDR, such as 10.12.0.0/16" }).superRefine((text, context) => {
   const problem = networkProblem(text);
+  if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
+});
+const recipient = z.string({ error: "must be an age public key, age1…" }).superRefine((text, context) => {
+  const problem = recipientProblem(text);
   if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
 });
 const networks = z.array(network, { error: "must be a list of CIDRs, such as [10.12.0.0/16]" });
@@ -35,6 +40,7 @@ const schema = z.strictObject({
   operatorNetworks: networks
     .min(1, "needs a network: verification connects from it")
     .default(["127.0.0.0/8", "::1/128"]),
+  recipients: z.array(recipient, { error: "must be a list of age public keys, such as [age1…]" }).default([]),
   allowDestroy: z.boolean({ error: "must be true or false" }).default(false),
   postgresqlConnectionLimit: whole(2, 10_000, "connections").default(20),
   postgresqlStatementTimeout: whole(0, 2_147_483_647, "milliseconds").default(0),
@@ -184,7 +190,9 @@ function problemsOf(error: z.ZodError, given: Record<string, unknown>): string[]
       given,
     );
     const shown =
-      value === undefined || (typeof value === "string" && issue.message.includes(JSON.stringify(value)))
+      value === undefined ||
+      isPrivateKey(JSON.stringify(value)) ||
+      (typeof value === "string" && issue.message.includes(JSON.stringify(value)))
         ? ""
         : ` (given: ${JSON.stringify(value)})`;
     return `${field}: ${issue.message}${shown}`;
@@ -220,10 +228,18 @@ export function tenantSettings(
     const twin = usable.slice(0, index).find((other) => other === one || overlap(one, other));
     if (twin !== undefined) problems.push(`network: ${one} and ${twin} of this tenant overlap: keep one`);
   }
+  problems.push(...twiceNamed(given["recipients"]));
   const operators = parsed.success ? parsed.data.operatorNetworks : [];
   problems.push(...overlaps(stack, { networks: usable, operators }, folder, warn));
   if (problems.length > 0 || !parsed.success) fail(stack, problems);
   return { ...parsed.data, networks: usable };
+}
+
+/** A key that is listed twice is mostly one that was meant to be another. */
+function twiceNamed(given: unknown): string[] {
+  const all = [given ?? []].flat().filter((one): one is string => typeof one === "string" && !isPrivateKey(one));
+  const twice = all.filter((one, index) => all.indexOf(one) !== index);
+  return [...new Set(twice)].map((one) => `recipients: ${one} is listed more than once: keep one`);
 }
 
 function idProblems(given: unknown, stack: string): string[] {
@@ -238,15 +254,16 @@ function idProblems(given: unknown, stack: string): string[] {
 export function platformSettings(
   config: Readonly<Record<string, string>>,
   { secretKeys = engineSecretKeys() }: Surroundings = {},
-): { operatorNetworks: readonly string[] } {
+): { operatorNetworks: readonly string[]; recipients: readonly string[] } {
   const { given, problems } = settingsIn(config, secretKeys);
   // The other settings of tenants are here too: with the project file's defaults.
-  const { operatorNetworks, id } = given;
+  const { operatorNetworks, recipients, id } = given;
   const unknown = Object.entries(given).filter(([key]) => !Object.hasOwn(schema.shape, key));
   const parsed = schema
-    .pick({ operatorNetworks: true })
-    .safeParse(Object.fromEntries([["operatorNetworks", operatorNetworks], ...unknown]));
+    .pick({ operatorNetworks: true, recipients: true })
+    .safeParse(Object.fromEntries([["operatorNetworks", operatorNetworks], ["recipients", recipients], ...unknown]));
   if (!parsed.success) problems.push(...problemsOf(parsed.error, given));
+  problems.push(...twiceNamed(recipients));
   if (typeof id === "string" && id !== "") problems.push("id: the platform stack is no tenant: remove it");
   if (problems.length > 0 || !parsed.success) fail("platform", problems);
   return parsed.data;

@@ -324,6 +324,10 @@ describe("a resource of tenant acme is rejected:", () => {
       "qdrant-credential-is-token",
       /not tenant_acme/,
     ],
+    ["SopsFile", "acme", { tenant: "globex" }, "sops-file-recipients", /must be "acme"/],
+    ["SopsFile", "acme", { recipients: [] }, "sops-file-recipients", /nobody could open the file/],
+    ["SopsFile", "acme", { recipients: ["pgp"] }, "sops-file-recipients", /"pgp", which is no age public key/],
+    ["SopsFile", "acme", { keys: ["kms"] }, "sops-file-recipients", /keys is set/],
     // Whole stack
     [
       "Command",

@@ -45,6 +45,8 @@ const bucket = `tenant-${tenant}-bucket`;
 const jti = "0198c0de-0000-4000-8000-000000000001";
 let folder: string;
 let recipient: string;
+/** Another key, whose holder may open the file too. */
+const recovery = "age1lvyvwawkr0mcnnnncaghunadrqkmuf9e6507x9y920xxpp866cnql7dp2z";
 
 const sql = (text: string, on = "postgres") => withAdmin((client) => client.query(text), on);
 const acl = (...words: string[]) => withRedis(servers(), (client) => client.call("ACL", ...words));
@@ -101,7 +103,7 @@ const cases: readonly Case[] = [
   {
     file: "sops-file",
     inputs: () => ({ tenant, recipients: [recipient], credentials: credentials("1") }),
-    changed: () => ({ tenant, recipients: [recipient], credentials: credentials("2") }),
+    changed: () => ({ tenant, recipients: [recipient, recovery].sort(), credentials: credentials("2") }),
     outside: { change: () => writeFile(secretFiles(tenant).encrypted, "sops: {}"), gone: true },
   },
   {

@@ -15,6 +15,10 @@ afterEach(() => rmSync(folder, { recursive: true }));
 /** Values as the engine hands them over: strings, lists and objects as JSON. */
 type Values = Readonly<Record<string, string>>;
 const acme: Values = { id: "acme", network: '["10.12.0.0/16"]' };
+/** Two age public keys. */
+const recovery = "age1lvyvwawkr0mcnnnncaghunadrqkmuf9e6507x9y920xxpp866cnql7dp2z";
+const another = "age1cy0su9fwf3gf9mw868g5yut09p6nytfmmnktexz2ya5uqg9vl9sss4euqm";
+const privateKey = "AGE-SECRET-KEY-184JMZMVQH3E6U0PSL869004Y3U2NYV7R30EU99CSEDNPH02YUVFSZW44VU";
 const namespaced = (values: Values): Values =>
   Object.fromEntries(Object.entries(values).map(([key, value]) => [`tenant-storage:${key}`, value]));
 const read = (
@@ -44,6 +48,7 @@ describe("a tenant's settings", () => {
     expect(read(acme)).toMatchObject({
       id: "acme",
       networks: ["10.12.0.0/16"],
+      recipients: [],
       allowDestroy: false,
       bucketQuota: 10_737_418_240,
     });
@@ -54,6 +59,7 @@ describe("a tenant's settings", () => {
       ...acme,
       network: '["10.12.0.0/16","fd00:12::/48"]',
       operatorNetworks: '["192.168.7.0/24"]',
+      recipients: JSON.stringify([recovery, another]),
       allowDestroy: "true",
       postgresqlConnectionLimit: "7",
       postgresqlStatementTimeout: "30000",
@@ -73,6 +79,7 @@ describe("a tenant's settings", () => {
     expect(read(values)).toMatchObject({
       networks: ["10.12.0.0/16", "fd00:12::/48"],
       operatorNetworks: ["192.168.7.0/24"],
+      recipients: [recovery, another],
       allowDestroy: true,
       postgresqlConnectionLimit: 7,
       postgresqlStatementTimeout: 30_000,
@@ -172,6 +179,26 @@ describe("one wrong key", () => {
       /^operatorNetworks: must be a list of CIDRs, such as .* \(given: "127\.0\.0\.1"\)$/,
     ],
     ["operatorNetworks", '["localhost"]', /^operatorNetworks\.0: "localhost" is not a CIDR/],
+    ["recipients", recovery, /^recipients: must be a list of age public keys, such as \[age1…\] \(given: "age1lvyv/],
+    [
+      "recipients",
+      `["${recovery}x"]`,
+      /^recipients\.0: "age1lvyv\w+2zx" is mistyped, or no X25519 key: print it with: age/,
+    ],
+    ["recipients", `["${recovery.replace("m", "n")}"]`, /^recipients\.0: "age1lvyv\w+" is mistyped, or no X25519 key/],
+    [
+      "recipients",
+      '["ssh-ed25519 AAAA"]',
+      /^recipients\.0: "ssh-ed25519 AAAA" is not an age public key \(age1…\): print/,
+    ],
+    ["recipients", "[1]", /^recipients\.0: must be an age public key, age1… \(given: 1\)$/],
+    [
+      "recipients",
+      `["${recovery}","${another}","${recovery}"]`,
+      /^recipients: age1lvyv\w+ is listed more than once: keep/,
+    ],
+    ["recipients", `["${privateKey}"]`, /^recipients\.0: is a private key: take it out(?!.*184JMZ)/],
+    ["recipients", privateKey, /^recipients: must be a list of age public keys, such as \[age1…\]$/],
     ["allowDestroy", "yes", /^allowDestroy: must be true or false \(given: "yes"\)$/],
     [
       "postgresqlConnectionLimit",
@@ -365,16 +392,23 @@ describe("the platform stack", () => {
   const read = (values: Values, secretKeys: string[] = []) => platformSettings(namespaced(values), { secretKeys });
 
   it("takes the networks of verification, and the defaults of the project file", () => {
-    expect(read({ operatorNetworks: '["10.1.0.0/16"]' })).toEqual({ operatorNetworks: ["10.1.0.0/16"] });
-    expect(read({})).toEqual({ operatorNetworks: ["127.0.0.0/8", "::1/128"] });
+    expect(read({ operatorNetworks: '["10.1.0.0/16"]' })).toEqual({
+      operatorNetworks: ["10.1.0.0/16"],
+      recipients: [],
+    });
+    expect(read({ recipients: JSON.stringify([recovery]) })).toMatchObject({ recipients: [recovery] });
+    expect(read({})).toEqual({ operatorNetworks: ["127.0.0.0/8", "::1/128"], recipients: [] });
     expect(read({ ...engineDefaults(), pgHost: "db" }, ["tenant-storage:pgHost"])).toEqual({
       operatorNetworks: ["127.0.0.0/8", "::1/128"],
+      recipients: [],
     });
   });
 
   it.each([
     ["operatorNetworks", '["x"]', /^operatorNetworks\.0: "x" is not a CIDR/],
     ["operatorNetworks", "[]", /^operatorNetworks: needs a network/],
+    ["recipients", '["age1"]', /^recipients\.0: "age1" is mistyped/],
+    ["recipients", `["${recovery}","${recovery}"]`, /^recipients: age1lvyv\w+ is listed more than once/],
     ["id", "acme", /^id: the platform stack is no tenant: remove it$/],
     ["operatorNetwork", "[]", /^operatorNetwork: no such setting\. Known: /],
   ])("%s = %s is refused", (key, value, expected) => {

@@ -26,6 +26,9 @@ Object.assign(process.env, {
 
 for (const authority of ["TENANT_CA_FILE", "PGSSLROOTCERT"]) Reflect.deleteProperty(process.env, authority);
 
+/** The tenant's age public key. */
+export const agePublicKey = "age1lvyvwawkr0mcnnnncaghunadrqkmuf9e6507x9y920xxpp866cnql7dp2z";
+
 /** The program of a tenant's stack. */
 export function tenantProgram(over: Partial<TenantArgs> = {}): () => void {
   const settings: TenantArgs = {
@@ -33,6 +36,7 @@ export function tenantProgram(over: Partial<TenantArgs> = {}): () => void {
     stack: "acme",
     networks: ["10.12.0.0/16", "fd00:12::/48"],
     operatorNetworks: ["127.0.0.0/8", "10.12.0.0/16"],
+    recipients: [],
     allowDestroy: false,
     postgresqlConnectionLimit: 20,
     postgresqlStatementTimeout: 0,
@@ -72,7 +76,7 @@ export const outputs: Readonly<Record<string, Outputs>> = {
   "postgresql:index/grant:Grant": nothing,
   "postgresql:index/defaultPrivileges:DefaultPrivileges": nothing,
   [ours("Reservation")]: nothing,
-  [ours("AgeKey")]: () => ({ recipient: "age1public" }),
+  [ours("AgeKey")]: () => ({ recipient: agePublicKey }),
   [ours("QdrantToken")]: () => ({ jti: "token-id", token: "secret of the token" }),
   [ours("SopsFile")]: nothing,
   [ours("BucketEncryption")]: nothing,

@@ -130,6 +130,7 @@ describe("the verification runs again", () => {
   it.each<[string, Partial<TenantArgs>]>([
     ["networks", { networks: ["10.13.0.0/16"] }],
     ["operatorNetworks", { operatorNetworks: ["::1/128"] }],
+    ["recipients", { recipients: ["age1recovery"] }],
     ["postgresqlConnectionLimit", { postgresqlConnectionLimit: 21 }],
     ["postgresqlStatementTimeout", { postgresqlStatementTimeout: 1 }],
     ["postgresqlIdleTransactionTimeout", { postgresqlIdleTransactionTimeout: 1 }],

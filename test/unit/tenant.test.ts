@@ -9,7 +9,7 @@ import { catalogsVersion } from "../../providers/clients/catalogs.ts";
 import { scramVerifier } from "../../providers/clients/scram.ts";
 import { tenantCommands } from "../../providers/clients/redis-commands.ts";
 import { find, register, secret, tree, type Registration } from "./registrations.ts";
-import { outputs, tenantProgram, unknownOutputs } from "./tenant-fixture.ts";
+import { agePublicKey, outputs, tenantProgram, unknownOutputs } from "./tenant-fixture.ts";
 
 let all: Registration[];
 beforeAll(async () => {
@@ -103,7 +103,7 @@ describe("the inputs are exactly these", () => {
       "acme",
       {
         tenant: "acme",
-        recipients: ["age1public"],
+        recipients: [agePublicKey],
         credentials: secret({
           minio_access_key: "tenant-acme-access",
           minio_secret_key: "secret of acme-minio",
@@ -234,7 +234,7 @@ describe("the inputs are exactly these", () => {
           redis: "redis://127.0.0.1:6379",
           redisKeyPrefix: "tenant:acme:",
         },
-        agePublicKey: "age1public",
+        agePublicKey,
         credentialsRef: "acme/secrets.enc.yaml",
         reportId: "report-id",
         verifiedAt: "2026-02-11T12:00:03Z",
@@ -263,6 +263,15 @@ describe("the inputs are exactly these", () => {
     expect(inputs("Role")).toMatchObject({ statementTimeout: 30_000 });
     expect(inputs("Role")).not.toHaveProperty("idleInTransactionSessionTimeout");
     expect(inputs("QdrantToken")).toMatchObject({ days: 9 });
+  });
+
+  it("recipients beside the tenant's key are in a fixed order, each once, and verification is told of them", async () => {
+    const recipients = ["age1z", "age1a", agePublicKey];
+    const shared = await register(outputs, tenantProgram({ recipients }));
+    expect(find(shared, "SopsFile", "acme").inputs).toMatchObject({ recipients: ["age1a", agePublicKey, "age1z"] });
+    expect(find(shared, "Command", "acme").inputs).toMatchObject({
+      environment: { TENANT_RECIPIENTS: recipients.join(",") },
+    });
   });
 });
 
