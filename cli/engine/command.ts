@@ -2,17 +2,27 @@
 // it leaves alone which stack the operator has selected.
 import type { PulumiCommand } from "@pulumi/pulumi/automation/cmd.js";
 import { spawn } from "node:child_process";
-import { accessSync, constants, readdirSync, readFileSync } from "node:fs";
+import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import { root } from "../../toolchain/paths.ts";
 import { Problem } from "../errors.ts";
 import { onInterrupt } from "./interrupt.ts";
+import { endSession, recordRun, releaseAbandoned } from "./runs.ts";
 
 /** What a run printed. */
 export interface Ran {
   readonly stdout: string;
   readonly stderr: string;
   readonly code: number;
+}
+
+/** Who holds a stack. */
+export interface LockHolder {
+  readonly user: string;
+  readonly host: string;
+  readonly pid: number;
+  /** RFC 3339; empty when the lock does not say. */
+  readonly since: string;
 }
 
 /** A run of pulumi that failed. Its message is what pulumi said, for people. */
@@ -30,10 +40,15 @@ export class PulumiError extends Error {
     return /no stack named .* found/.test(this.ran.stderr);
   }
 
-  /** A run of this process left its lock behind: it was killed. */
-  get lockedByUs(): boolean {
-    const holders = [...this.ran.stderr.matchAll(/created by [^\n]*\(pid (\d+)\)/g)].map(([, pid]) => Number(pid));
-    return this.locked && holders.length > 0 && holders.every((pid) => ended.has(pid));
+  /** Who holds the stack, as the lock says. */
+  get holders(): LockHolder[] {
+    const found = this.ran.stderr.matchAll(/created by (\S+)@(\S+) \(pid (\d+)\)(?: at (\S+))?/g);
+    return [...found].map(([, user = "", host = "", pid = "", since = ""]) => ({
+      user,
+      host,
+      pid: Number(pid),
+      since,
+    }));
   }
 
   /** Somebody else works on the stack, or was killed while doing so. */
@@ -41,9 +56,6 @@ export class PulumiError extends Error {
     return this.ran.stderr.includes("the stack is currently locked by") || this.ran.stderr.includes("[409] Conflict");
   }
 }
-
-/** Process ids of the runs of this process that have ended. */
-const ended = new Set<number>();
 
 function saidBy({ stderr, stdout, code }: Ran): string {
   const errors = stderr.split("\n").filter((line) => line.trim() !== "" && !line.startsWith("warning:"));
@@ -69,6 +81,7 @@ async function start(
       // everything where it stands. It gets ours only.
       detached: true,
     });
+    const recorded = recordRun(child.pid, args);
     const forget = onInterrupt(() => child.kill("SIGINT"));
     let stdout = "";
     let stderr = "";
@@ -86,10 +99,8 @@ async function start(
     });
     child.on("close", (code, signal) => {
       forget();
-      if (child.pid !== undefined) {
-        ended.add(child.pid);
-        if (signal !== null) endSession(child.pid);
-      }
+      recorded(signal === null);
+      if (child.pid !== undefined && signal !== null) endSession(child.pid);
       done({
         stdout,
         stderr: signal === null ? stderr : `${stderr}\npulumi was ended by ${signal}`,
@@ -97,21 +108,6 @@ async function start(
       });
     });
   });
-}
-
-/** Plugins outlive a pulumi that was killed, and one may still be at work. They are in the session that pulumi led. */
-function endSession(session: number): void {
-  if (process.platform !== "linux") return;
-  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    try {
-      // "pid (name) state parent group session …"; a name may hold spaces and brackets.
-      const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      if (Number(fields[3]) === session) process.kill(Number(pid), "SIGKILL");
-    } catch {
-      // It ended meanwhile.
-    }
-  }
 }
 
 /**
@@ -124,9 +120,17 @@ export async function runPulumi(
   onOutput?: Listener,
   onError?: Listener,
 ): Promise<Ran> {
-  const ran = await start([...withoutSelecting(args), "--non-interactive"], env, onOutput, onError);
-  if (ran.code === 0) return ran;
-  throw new PulumiError(ran);
+  const run = () => start([...withoutSelecting(args), "--non-interactive"], env, onOutput, onError);
+  const first = await run();
+  if (first.code === 0) return first;
+  const error = new PulumiError(first);
+  const stack = args[args.indexOf("--stack") + 1];
+  if (!error.locked || !args.includes("--stack") || stack === undefined) throw error;
+  const cancel = () => start(["cancel", "--stack", stack, "--yes", "--non-interactive"], env);
+  if (!(await releaseAbandoned(error.holders, cancel))) throw error;
+  const second = await run();
+  if (second.code === 0) return second;
+  throw new PulumiError(second);
 }
 
 /** The Automation API selects the stack it works on, also for the operator's next command. That choice is the operator's. */

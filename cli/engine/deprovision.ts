@@ -39,12 +39,18 @@ export async function deprovisionTenant(
 ): Promise<void> {
   const id = stack.name;
   const watch = new Watch(reporter.steps);
-  // Of a run that was killed; the destroy ends with the proof that nothing is left.
   const { pending } = await stateOf(id);
-  if (pending.length > 0) await removeOrphans(pending);
   if (options.confirmed) stack.workspace.envVars[confirmVariable] = id;
+  const destroy = () =>
+    stack.destroy({ onEvent: watch.onEvent, color: "never", suppressProgress: true, continueOnError: true });
   try {
-    await stack.destroy({ onEvent: watch.onEvent, color: "never", suppressProgress: true, continueOnError: true });
+    await destroy().catch(async (error: unknown) => {
+      if (pending.length === 0 || (error instanceof PulumiError && error.locked)) throw error;
+      // A killed run had begun to make them, and the proof that nothing is left found them. Only now it is certain that no
+      // other run is at work on them.
+      await removeOrphans(pending);
+      await destroy();
+    });
   } catch (error) {
     if (error instanceof PulumiError && error.locked) throw locked(id, error);
     throw await unfinished(id, watch, error as Error);

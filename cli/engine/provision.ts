@@ -4,6 +4,8 @@ import { Problem } from "../errors.ts";
 import { PulumiError } from "./command.ts";
 import { interrupted } from "./interrupt.ts";
 import { failedProvision } from "./failed-provision.ts";
+import { forgetLeftovers, leftoversOf, removeLeftovers } from "./leftovers.ts";
+import type { Begun } from "./orphans.ts";
 import { applyStackFile, undoStackFile, type StackFileEdit } from "./stack-file.ts";
 import type { PlanStep } from "./steps.ts";
 import { Watch } from "./watch.ts";
@@ -39,15 +41,21 @@ export async function provisionTenant(
   const { id } = edit;
   await applyStackFile(edit);
   let opened: OpenStack;
+  let leftovers: readonly Begun[];
   try {
-    opened = await openStack(id);
+    [opened, leftovers] = await Promise.all([openStack(id), leftoversOf(id)]);
   } catch (error) {
     await undoStackFile(edit);
     throw error;
   }
   const watch = new Watch(reporter.steps);
   try {
-    await up(opened.stack, watch, options);
+    await up(opened.stack, watch, options).catch(async (error: unknown) => {
+      if (leftovers.length === 0 || interrupted() || (error instanceof PulumiError && error.locked)) throw error;
+      await removeLeftovers(leftovers);
+      await up(opened.stack, watch, options);
+    });
+    if (leftovers.length > 0) await forgetLeftovers(id);
   } catch (error) {
     if (error instanceof PulumiError && error.locked) {
       if (!opened.isNew) await undoStackFile(edit);
@@ -65,11 +73,15 @@ export async function up(stack: Stack, watch: Watch, { refresh = false }: UpOpti
   await stack.up({ onEvent: watch.onEvent, color: "never", suppressProgress: true, refresh });
 }
 
-/** Another run holds the stack. Names it, so that nobody breaks the lock of a run that is alive. */
+/** Another run holds the stack. Says who and since when, so that nobody breaks the lock of a run that is alive. */
 export function locked(id: string, error: PulumiError): Problem {
-  const holder = /created by .*/.exec(error.ran.stderr)?.[0];
+  const [holder] = error.holders;
+  const who =
+    holder === undefined
+      ? ""
+      : ` (${holder.user} on ${holder.host}, process ${holder.pid}${holder.since === "" ? "" : `, since ${holder.since}`})`;
   return new Problem(
-    `Another run works on tenant ${id}${holder === undefined ? "" : ` (lock ${holder})`}. Nothing was done here. ` +
+    `Another run works on tenant ${id}${who}. Nothing was done here. ` +
       `Wait for it. If that process is gone: pulumi cancel --stack ${id} --yes`,
     { cause: error },
   );

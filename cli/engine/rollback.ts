@@ -3,7 +3,6 @@ import type { Stack } from "@pulumi/pulumi/automation/index.js";
 import { rmdir } from "node:fs/promises";
 import { secretFiles } from "../../providers/clients/secrets-dir.ts";
 import { rollbackVariable } from "../../providers/reservation.ts";
-import { PulumiError, runPulumi } from "./command.ts";
 import { removeOrphans } from "./orphans.ts";
 import { planStep, resourceName, stepOfUrn } from "./steps.ts";
 import { Watch } from "./watch.ts";
@@ -29,8 +28,8 @@ export async function rollBack(id: string, stack: Stack, watch: Watch): Promise<
   const mine = resources.filter((resource) => isReal(resource) && made.has(resource.urn));
   const kept = resources.filter(isReal).length - mine.length;
   // Without targets everything would go: only when all of it is this run's.
-  if (kept === 0 && resources.length > 0) problems.push(...(await destroy(id, stack, undefined)));
-  else if (mine.length > 0) problems.push(...(await destroy(id, stack, mine)));
+  if (kept === 0 && resources.length > 0) problems.push(...(await destroy(stack, undefined)));
+  else if (mine.length > 0) problems.push(...(await destroy(stack, mine)));
   const { resources: after } = await stateOf(id);
   const left = after.filter((resource) => isReal(resource) && made.has(resource.urn));
   // A first step that fails early is in no state; its empty folder goes too.
@@ -44,24 +43,17 @@ export async function rollBack(id: string, stack: Stack, watch: Watch): Promise<
 }
 
 /** Destroys the stack, or only these resources of it. Returns why that was not possible. */
-async function destroy(id: string, stack: Stack, only: readonly StateResource[] | undefined): Promise<string[]> {
+async function destroy(stack: Stack, only: readonly StateResource[] | undefined): Promise<string[]> {
   stack.workspace.envVars[rollbackVariable] = "1";
   const watch = new Watch();
-  const run = () =>
-    stack.destroy({
+  try {
+    await stack.destroy({
       onEvent: watch.onEvent,
       color: "never",
       suppressProgress: true,
       // One store that is down must not keep the others' resources.
       continueOnError: true,
       ...(only === undefined ? {} : { target: only.map(({ urn }) => urn) }),
-    });
-  try {
-    await run().catch(async (error: unknown) => {
-      if (!(error instanceof PulumiError) || !error.lockedByUs) throw error;
-      // Our own run was killed, and left its lock behind.
-      await runPulumi(["cancel", "--stack", id, "--yes"]);
-      await run();
     });
     return [];
   } catch (error) {

@@ -2,6 +2,8 @@
 import { afterAll, beforeAll, expect } from "vitest";
 import { demoTests } from "./demo.ts";
 import { everydayTests } from "./everyday.ts";
+import { killsTests } from "./kills.ts";
+import { manyTests } from "./many.ts";
 import { mistakesTests } from "./mistakes.ts";
 import { rollbackTests } from "./rollback.ts";
 import { closeWorld, openWorld, tenant } from "./world.ts";
@@ -18,4 +20,6 @@ afterAll(closeWorld, 300_000);
 mistakesTests(bystander);
 everydayTests();
 rollbackTests(bystander);
+killsTests();
+manyTests();
 demoTests();
