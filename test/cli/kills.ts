@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { storeNames } from "../../local/settings.ts";
-import { editStackFile, remains, startAll, startTenant, storeFolder, tenant, type Running } from "./world.ts";
+import { editStackFile, pulumi, remains, startAll, startTenant, storeFolder, tenant, type Running } from "./world.ts";
 
 /** Every life has four of them. `TENANT_KILLS=40 npm test -- cli/tenant -t killed` for more. */
 const lives = Math.ceil(Number(process.env["TENANT_KILLS"] ?? 4) / 4);
@@ -60,6 +60,13 @@ function processOf(victim: Victim, running: Running, pick: <T>(of: readonly T[])
   );
 }
 
+/** What the state says was begun and not ended. */
+async function pendingOf(id: string): Promise<unknown[]> {
+  const { stdout } = await pulumi(["stack", "export", "--stack", id]);
+  const { deployment } = JSON.parse(stdout) as { deployment: { pending_operations?: unknown[] } };
+  return deployment.pending_operations ?? [];
+}
+
 export function killsTests(): void {
   describe("killed", () => {
     it.each(Array.from({ length: lives }, (_, index) => seed + index))(
@@ -87,6 +94,7 @@ export function killsTests(): void {
         const works = async (args: readonly string[], story: string): Promise<void> => {
           const { code, stderr } = await tenant(args);
           expect(code, `${story}\n--- the next command:\n${stderr}`).toBe(0);
+          expect(await pendingOf(id), story).toEqual([]);
         };
         const verified = (story: string) => works(["verify", id], story);
 
