@@ -7,7 +7,7 @@ import { describe, expect, it } from "vitest";
 import { storeNames } from "../../local/settings.ts";
 import { editStackFile, pulumi, remains, startAll, startTenant, storeFolder, tenant, type Running } from "./world.ts";
 
-/** Every life has four of them. `TENANT_KILLS=40 npm test -- cli/tenant -t killed` for more. */
+/** Every life has four of them. `TENANT_KILLS=40 npm test -- cli/tenant -t "at random"` for more. */
 const lives = Math.ceil(Number(process.env["TENANT_KILLS"] ?? 4) / 4);
 /** Printed, so that a failure can be repeated; the moment within a run is never quite the same. */
 const seed = Number(process.env["TENANT_KILLS_SEED"] ?? Date.now() % 100_000);
