@@ -1,5 +1,6 @@
 // The tenant command: its subcommands, what comes before each of them, and how an error is shown.
 import { Command, CommanderError } from "commander";
+import { auditCommand } from "./commands/audit.ts";
 import { credentialsCommand } from "./commands/credentials.ts";
 import { deprovisionCommand } from "./commands/deprovision.ts";
 import { listCommand } from "./commands/list.ts";
@@ -36,7 +37,14 @@ Each command explains itself: npm run tenant -- provision --help`,
       await useEnvironment();
       await deliverKeptEvents();
     });
-  const commands = [provisionCommand(), deprovisionCommand(), verifyCommand(), credentialsCommand(), listCommand()];
+  const commands = [
+    provisionCommand(),
+    deprovisionCommand(),
+    verifyCommand(),
+    credentialsCommand(),
+    listCommand(),
+    auditCommand(),
+  ];
   for (const command of commands) tenant.addCommand(command.copyInheritedSettings(tenant));
   return tenant;
 }

@@ -1,9 +1,10 @@
 // What tenants share, made once: the platform's database, the hardened template, the token registry and the canary.
 import * as postgresql from "@pulumi/postgresql";
-import { ComponentResource, type ComponentResourceOptions } from "@pulumi/pulumi";
+import { ComponentResource, type ComponentResourceOptions, type Output } from "@pulumi/pulumi";
+import { AuditKey } from "../providers/audit-key.ts";
 import { catalogsVersion } from "../providers/clients/catalogs.ts";
 import { tokenStateCollection } from "../providers/clients/qdrant.ts";
-import { platformDatabase } from "../providers/clients/platform-db.ts";
+import { platformDatabase, schemaVersion } from "../providers/clients/platform-db.ts";
 import { PgHbaClosing } from "../providers/pg-hba-closing.ts";
 import { PlatformSchema } from "../providers/platform-schema.ts";
 import { QdrantCollection } from "../providers/qdrant-collection.ts";
@@ -19,11 +20,13 @@ export interface PlatformArgs {
   readonly recipients: readonly string[];
 }
 
-/** Raise it with every new migration in providers/clients/platform-db.ts. */
-const schemaVersion = 1;
-
 /** The platform stack. */
 export class Platform extends ComponentResource {
+  /** The audit log's id. */
+  readonly auditLog: Output<string>;
+  /** What auditors verify the log with: PEM. */
+  readonly auditPublicKeys: Output<string>;
+
   constructor(name: string, args: PlatformArgs, opts?: ComponentResourceOptions) {
     super("tenant-storage:index:Platform", name, {}, opts);
     const child = { parent: this };
@@ -34,7 +37,8 @@ export class Platform extends ComponentResource {
       // It holds the audit log: `pulumi destroy` must be told twice (pulumi state unprotect).
       { ...child, protect: true },
     );
-    const schema = new PlatformSchema(name, { database: database.name, version: schemaVersion }, child);
+    const key = new AuditKey(name, { database: platformDatabase }, child);
+    const schema = new PlatformSchema(name, { database: database.name, version: schemaVersion, log: key.log }, child);
 
     const owner = new postgresql.Role(databaseOwner, { name: databaseOwner, login: false, inherit: false }, child);
     const template = new TenantTemplate(
@@ -82,6 +86,8 @@ export class Platform extends ComponentResource {
       },
       { ...child, dependsOn: [schema, template, closing, tokens] },
     );
-    this.registerOutputs();
+    this.auditLog = key.log;
+    this.auditPublicKeys = key.publicKeys;
+    this.registerOutputs({ auditLog: this.auditLog, auditPublicKeys: this.auditPublicKeys });
   }
 }

@@ -64,7 +64,12 @@ export function environment(options: StoresOptions = {}): Record<string, string>
   const { dir } = settingsOf(options);
   const state = stateDir(dir);
   mkdirSync(state, { recursive: true, mode: 0o700 });
-  const secretsDir = process.env["TENANT_SECRETS_DIR"];
+  // Chosen by whoever asks.
+  const chosen: Record<string, string> = {};
+  for (const name of ["TENANT_SECRETS_DIR", "TENANT_AUDIT_DIR"]) {
+    const value = process.env[name];
+    if (value !== undefined && value !== "") chosen[name] = value;
+  }
   return {
     ...stores,
     // Without the files of metadata beside each state file: they are not written in one go, and a killed pulumi that leaves
@@ -73,7 +78,7 @@ export function environment(options: StoresOptions = {}): Record<string, string>
     PULUMI_CONFIG_PASSPHRASE_FILE: passphraseFile(dir),
     PULUMI_HOME: pulumiHome,
     PULUMI_SKIP_UPDATE_CHECK: "true",
-    ...(secretsDir !== undefined && secretsDir !== "" && { TENANT_SECRETS_DIR: secretsDir }),
+    ...chosen,
     NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? join(localDir, "compile-cache"),
     PATH: searchPath(),
   };

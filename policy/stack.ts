@@ -32,6 +32,7 @@ const records: readonly (readonly [type: string, why: string])[] = [
 
 /** What the platform has beyond its canary. */
 const shared: readonly (readonly [type: string, why: string])[] = [
+  [dynamic("AuditKey"), "an administrator of the database could rewrite the audit log"],
   [dynamic("PlatformSchema"), "nothing would keep tenants' ids and networks apart"],
   [dynamic("TenantTemplate"), "tenants' databases would show other tenants' activity"],
   [dynamic("PgHbaClosing"), "strangers and other tenants would learn which databases there are"],

@@ -1,6 +1,7 @@
 // Tables of the platform database: registry, reservations, audit log, verification reports.
 import type { CustomResourceOptions, Input } from "@pulumi/pulumi";
-import { emitEvent, lastEvent } from "./clients/audit.ts";
+import { emitEvent, hasEvent } from "./clients/audit.ts";
+import { beginLog } from "./clients/audit-log.ts";
 import { ensurePlatformSchema, withPlatform } from "./clients/platform-db.ts";
 import { withAdmin } from "./clients/postgresql.ts";
 import { listTenants } from "./clients/registry.ts";
@@ -11,17 +12,22 @@ export interface PlatformSchemaInputs {
   readonly database: string;
   /** The version this checkout knows; a newer checkout migrates. */
   readonly version: number;
+  /** The audit log's id, from its key. */
+  readonly log: string;
 }
+
+const component = "provisioning-orchestrator";
 
 export const provider = dynamicProvider<PlatformSchemaInputs, PlatformSchemaInputs>({
   describe: ({ database }) => `tables of database ${database}`,
   id: ({ database }) => database,
-  inputs: { database: "replace", version: "update" },
+  inputs: { database: "replace", version: "update", log: "update" },
   async ensure(desired) {
     await withAdmin(ensurePlatformSchema, desired.database);
     await withPlatform(async (client) => {
-      if ((await lastEvent(client, "platform")) !== undefined) return;
-      const details = { component: "provisioning-orchestrator", status: "success" };
+      await beginLog(client, desired.log, { component });
+      if (await hasEvent(client, "platform", "PLATFORM_PREPARED")) return;
+      const details = { component, status: "success" };
       await emitEvent(client, { tenant: "platform", type: "PLATFORM_PREPARED", resourceType: "platform", details });
     });
     return desired;
@@ -42,7 +48,11 @@ export const provider = dynamicProvider<PlatformSchemaInputs, PlatformSchemaInpu
 
 /** Makes and migrates the platform's tables. */
 export class PlatformSchema extends DynamicResource {
-  constructor(name: string, args: { database: Input<string>; version: number }, opts?: CustomResourceOptions) {
+  constructor(
+    name: string,
+    args: { database: Input<string>; version: number; log: Input<string> },
+    opts?: CustomResourceOptions,
+  ) {
     super("PlatformSchema", "platform-schema", name, args, opts);
   }
 }

@@ -25,8 +25,10 @@ export default async function program(): Promise<Inputs> {
     const settings = platformSettings(config);
     const { Platform } = await import("../components/platform.ts");
     const { minio, postgresql } = nativeProviders();
-    new Platform("platform", settings, { providers: [dynamic, minio, postgresql] });
-    return {};
+    const { auditLog, auditPublicKeys } = new Platform("platform", settings, {
+      providers: [dynamic, minio, postgresql],
+    });
+    return { auditLog, auditPublicKeys };
   }
   const settings = tenantSettings(stack, config);
   const { Tenant } = await import("../components/tenant.ts");

@@ -3,29 +3,34 @@ import type { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Report } from "../cli/verify/index.ts";
 import { emitEvent, events, lastEvent, newEventId } from "../providers/clients/audit.ts";
-import { ensurePlatformSchema, writerRole } from "../providers/clients/platform-db.ts";
+import { ensurePlatformSchema, schemaVersion, writerRole } from "../providers/clients/platform-db.ts";
 import { adminClient, closeSession, withAdmin } from "../providers/clients/postgresql.ts";
 import { getTenant, listTenants, removeTenant, upsertTenant } from "../providers/clients/registry.ts";
 import { latestReport, reportById, storeReport } from "../providers/clients/reports.ts";
 import { servers } from "../providers/clients/servers.ts";
+import { ownAuditLog, type OwnAuditLog } from "./support/audit-log.ts";
 
 // A database of its own: append-only tables cannot be cleaned up.
 const database = `platform_test_${process.pid}`;
 let admin: Client;
 let writer: Client;
+let log: OwnAuditLog;
 
 const connectWriter = () => adminClient(servers(), database, { role: writerRole });
 
 beforeAll(async () => {
   await withAdmin((client) => client.query(`CREATE DATABASE ${database} TEMPLATE template0`));
   // Three at a time: the first prepares, the others find it done.
-  expect(await Promise.all([1, 2, 3].map(() => withAdmin(ensurePlatformSchema, database)))).toEqual([1, 1, 1]);
+  expect(await Promise.all([1, 2, 3].map(() => withAdmin(ensurePlatformSchema, database)))).toEqual(
+    Array.from({ length: 3 }, () => schemaVersion),
+  );
   admin = await adminClient(servers(), database);
   writer = await connectWriter();
+  log = await ownAuditLog(writer);
 });
 
 afterAll(async () => {
-  await Promise.all([closeSession(admin), closeSession(writer)]);
+  await Promise.all([closeSession(admin), closeSession(writer), log.end()]);
   await withAdmin((client) => client.query(`DROP DATABASE ${database} WITH (FORCE)`));
 });
 
@@ -45,12 +50,16 @@ describe("access", () => {
   it("the writer cannot make objects, nor choose what the database decides", async () => {
     const columns = "event_id, tenant_id, event_type, resource_type, resource_id, details";
     const values = `gen_random_uuid(), 'acme', 'X', 'tenant', 'acme', '{}'`;
+    const link = "previous_hash, hash, signature, key_id";
+    const last = `(SELECT hash FROM public.audit_events ORDER BY sequence DESC LIMIT 1), sha256(''), sha512(''), 'mine'`;
     for (const statement of [
       "CREATE TABLE public.mine ()",
       "CREATE TEMPORARY TABLE mine ()",
       "UPDATE public.audit_events SET tenant_id = 'other'",
       "DELETE FROM public.verification_reports",
-      `INSERT INTO public.audit_events (${columns}, created_at) VALUES (${values}, '2000-01-01')`,
+      `INSERT INTO public.audit_events (${columns}, ${link}, created_at) VALUES (${values}, ${last}, '2000-01-01')`,
+      `INSERT INTO public.audit_events (${columns}) VALUES (${values})`,
+      `INSERT INTO public.audit_events (${columns}, sequence) VALUES (${values}, 7)`,
       `INSERT INTO public.audit_events (${columns}, previous_event_id) VALUES (${values}, gen_random_uuid())`,
       `INSERT INTO public.audit_events (${columns}, position) VALUES (${values}, 7)`,
       "INSERT INTO public.schema_versions (version) VALUES (99)",
@@ -75,7 +84,9 @@ describe("access", () => {
 
   it("refuses a schema of the future", async () => {
     await admin.query("INSERT INTO public.schema_versions (version) VALUES (1000)");
-    await expect(ensurePlatformSchema(admin)).rejects.toThrow("has schema version 1000, this checkout knows 1");
+    await expect(ensurePlatformSchema(admin)).rejects.toThrow(
+      `has schema version 1000, this checkout knows ${schemaVersion}`,
+    );
     await admin.query("DELETE FROM public.schema_versions WHERE version = 1000");
   });
 });
@@ -128,13 +139,17 @@ describe("audit log", () => {
     const stranger = await emitEvent(writer, { tenant: "stranger", type: "TENANT_PROVISIONED", details: {} });
     const insert = (previous: string | null) =>
       admin.query(
-        `INSERT INTO public.audit_events (event_id, tenant_id, position, event_type, resource_type, resource_id, details, previous_event_id)
-         VALUES ($1, 'chained', 99, 'X', 'tenant', 'chained', '{}', $2)`,
+        `INSERT INTO public.audit_events (event_id, tenant_id, position, event_type, resource_type, resource_id, details,
+           previous_event_id, sequence, previous_hash, hash, signature, key_id)
+         SELECT $1, 'chained', 99, 'X', 'tenant', 'chained', '{}', $2, 1000, hash, sha256('x'), sha512('x'), 'mine'
+         FROM public.audit_events ORDER BY sequence DESC LIMIT 1`,
         [newEventId(), previous],
       );
     // The trigger links whatever is given to the last event; without it the constraints refuse.
+    await admin.query("BEGIN");
     await insert(stranger);
-    expect((await events(writer, "chained")).map(({ position }) => position)).toEqual([2, 1]);
+    expect((await events(admin, "chained")).map(({ position }) => position)).toEqual([2, 1]);
+    await admin.query("ROLLBACK"); // It is not signed: nothing could be written after it.
     await admin.query("ALTER TABLE public.audit_events DISABLE TRIGGER link");
     await expect(insert(null)).rejects.toMatchObject({ code: "23505" });
     await expect(insert(stranger)).rejects.toMatchObject({ code: "23503" });

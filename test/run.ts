@@ -141,6 +141,7 @@ async function everything(): Promise<void> {
     TENANT_STORES_DIR: join(folder, "stores"),
     TENANT_STORES_PORT_OFFSET: String(testOffset(1000)),
     TENANT_SECRETS_DIR: join(folder, "secrets"),
+    TENANT_AUDIT_DIR: join(folder, "audit"),
     TENANT_OUTBOX_DIR: join(folder, "outbox"),
     TENANT_TEST_CHECKOUT: await makeCheckout(join(folder, "checkout")),
     PATH: [binDir, process.env["PATH"]].join(delimiter),

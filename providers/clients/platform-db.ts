@@ -92,7 +92,44 @@ const migrations: readonly string[] = [
   CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.verification_reports
     FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
   `,
+  `
+  -- The chain over all tenants' events. Those of before have no place in it: its first event seals them.
+  ALTER TABLE public.audit_events
+    ADD COLUMN sequence      bigint UNIQUE,
+    ADD COLUMN previous_hash bytea,
+    ADD COLUMN hash          bytea,
+    ADD COLUMN signature     bytea,
+    ADD COLUMN key_id        text,
+    ADD CHECK (num_nonnulls(sequence, previous_hash, hash, signature, key_id) IN (0, 5)),
+    ADD CHECK (octet_length(hash) = 32 AND octet_length(signature) = 64);
+
+  CREATE OR REPLACE FUNCTION public.link_audit_event() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+  DECLARE
+    last record;
+  BEGIN
+    -- Held until the transaction ends: the next writer sees this event when it looks for the last one.
+    PERFORM pg_advisory_xact_lock(hashtextextended('audit_events', 0));
+    SELECT event_id, position INTO NEW.previous_event_id, NEW.position FROM public.audit_events
+      WHERE tenant_id = NEW.tenant_id ORDER BY position DESC LIMIT 1;
+    NEW.position := coalesce(NEW.position, 0) + 1;
+    SELECT sequence, hash INTO last FROM public.audit_events WHERE sequence IS NOT NULL ORDER BY sequence DESC LIMIT 1;
+    NEW.sequence := coalesce(last.sequence, 0) + 1;
+    IF NEW.previous_hash IS DISTINCT FROM coalesce(last.hash, decode(repeat('00', 32), 'hex')) THEN
+      RAISE EXCEPTION 'audit event % does not follow event %, the last one', NEW.event_id, coalesce(last.sequence, 0)
+        USING ERRCODE = 'insufficient_privilege', HINT = 'A checkout of before the signed audit log writes none: git pull.';
+    END IF;
+    -- Signed, so the writer says it; but it is the time of writing.
+    IF NEW.created_at NOT BETWEEN clock_timestamp() - interval '1 minute' AND clock_timestamp() THEN
+      RAISE EXCEPTION 'audit event % is of %, which is not now', NEW.event_id, NEW.created_at
+        USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN NEW;
+  END $$;
+  `,
 ];
+
+/** What this checkout makes of the schema. */
+export const schemaVersion = migrations.length;
 
 /** Run every time, each a no-op unless something was changed by hand: they put the guarantees back. */
 const guarantees: readonly string[] = [
@@ -113,9 +150,9 @@ const guarantees: readonly string[] = [
   `GRANT USAGE ON SCHEMA public TO ${writerRole}`,
   `GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${writerRole}`,
   `GRANT INSERT, UPDATE, DELETE ON public.tenants, public.reservations, public.reservation_networks TO ${writerRole}`,
-  // By column: neither the time nor the link of an event is the writer's to choose.
-  `GRANT INSERT (event_id, tenant_id, event_type, resource_type, resource_id, details)
-     ON public.audit_events TO ${writerRole}`,
+  // By column: the place of an event is not the writer's to choose.
+  `GRANT INSERT (event_id, tenant_id, event_type, resource_type, resource_id, details, created_at, previous_hash, hash, signature,
+     key_id) ON public.audit_events TO ${writerRole}`,
   `GRANT INSERT (report_id, tenant_id, report, overall_pass) ON public.verification_reports TO ${writerRole}`,
 ];
 
@@ -184,14 +221,15 @@ export async function withPlatform<T>(
   try {
     return await fn(client);
   } catch (cause) {
-    // 42P01: a table does not exist.
-    throw sqlState(cause) === "42P01" ? notPrepared(cause) : cause;
+    // 42P01, 42703: a table or a column does not exist: of none, or of an older checkout.
+    throw ["42P01", "42703"].includes(sqlState(cause) ?? "") ? notPrepared(cause) : cause;
   } finally {
     await closeSession(client);
   }
 }
 
 function notPrepared(cause: unknown): Error {
-  const message = "The platform database is not prepared. Prepare it: pulumi up --stack platform";
+  const message =
+    "The platform database is not prepared, or by an older checkout. Prepare it: pulumi up --stack platform";
   return Object.assign(new Error(message, { cause }), { code: sqlState(cause) });
 }

@@ -51,10 +51,11 @@ const stores = { dir: join(folder, "stores"), ports, tls: testTls() };
 const checkout = join(folder, "checkout");
 const secrets = join(folder, "secrets");
 const outbox = join(folder, "outbox");
+const audit = join(folder, "audit");
 
 /** Starts stores, makes the copy, prepares the platform. Safe to repeat. */
 export async function openWorld(): Promise<void> {
-  for (const rest of [secrets, outbox]) rmSync(rest, { recursive: true, force: true });
+  for (const rest of [secrets, outbox, audit]) rmSync(rest, { recursive: true, force: true });
   await resetStores(stores);
   mkdirSync(folder, { recursive: true });
   await Promise.all([startStores(stores), makeCheckout(checkout)]);
@@ -74,6 +75,7 @@ const ownVariables = {
   TENANT_STORES_PORT_OFFSET: String(testOffset(5000)),
   TENANT_SECRETS_DIR: secrets,
   TENANT_OUTBOX_DIR: outbox,
+  TENANT_AUDIT_DIR: audit,
   NO_COLOR: "1",
 };
 

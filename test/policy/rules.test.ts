@@ -511,7 +511,7 @@ describe("the platform's stack is rejected:", () => {
     rejects(changed(platform, type, name, props), rule, message);
   });
 
-  it.each(["PlatformSchema", "TenantTemplate", "PgHbaClosing"])("without its %s", (type) => {
+  it.each(["AuditKey", "PlatformSchema", "TenantTemplate", "PgHbaClosing"])("without its %s", (type) => {
     rejects(
       platform.filter((one) => !isOf(one, type)),
       "stack-complete",

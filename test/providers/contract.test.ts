@@ -302,12 +302,14 @@ async function restoreAfterReservation(): Promise<void> {
 }
 
 it("covers every provider that has a lifecycle in a store", () => {
-  // bucket-contents, platform-schema and tenant-template are exercised by the whole-stack tests, pg-hba-closing in test/network.
+  // bucket-contents, platform-schema and tenant-template are exercised by the whole-stack tests, pg-hba-closing in test/network,
+  // audit-key in test/audit.
   const listed = readdirSync(join(import.meta.dirname, "../../providers"))
     .filter((name) => name.endsWith(".ts") && !["dynamic.ts", "lifecycle.ts"].includes(name))
     .map((name) => name.slice(0, -3));
   const covered = [
     ...cases.map(({ file }) => file),
+    "audit-key",
     "bucket-contents",
     "pg-hba-closing",
     "platform-schema",

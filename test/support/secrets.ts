@@ -1,7 +1,8 @@
 // Every secret value there is: what a scan looks for.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { adminName, readCredentials, secretsIn } from "../../local/credentials.ts";
+import { auditDir } from "../../providers/clients/audit-key.ts";
 import { credentialKeys, decryptCredentials } from "../../providers/clients/credentials.ts";
 import { secretFiles, secretsDir } from "../../providers/clients/secrets-dir.ts";
 import type { Secret } from "./secret-scan.ts";
@@ -17,11 +18,22 @@ export function administrators(env: NodeJS.ProcessEnv = process.env): Secret[] {
     ...["MINIO_ROOT_PASSWORD", "PGPASSWORD", "QDRANT_API_KEY"].map((name) => ({ name, value: env[name] ?? "" })),
     { name: "password in REDIS_URL", value: decodeURIComponent(new URL(env["REDIS_URL"] ?? "").password) },
     { name: "Pulumi passphrase", value: readFileSync(passphraseFile, "utf8").trim() },
+    ...auditKeys(env),
     ...(stores === undefined ? [] : secretsIn(stores))
       // Stores that were made before MinIO's was random.
       .filter((value) => value !== adminName)
       .map((value, index) => ({ name: `stores' secret ${index}`, value })),
   ];
+}
+
+/** The private keys that sign audit logs. */
+function auditKeys(env: NodeJS.ProcessEnv): Secret[] {
+  const folder = auditDir(env);
+  const logs = existsSync(folder) ? readdirSync(folder) : [];
+  return logs.map((log) => {
+    const [, body = ""] = readFileSync(join(folder, log, "audit.key"), "utf8").split("\n");
+    return { name: `key of audit log ${log}`, value: body };
+  });
 }
 
 /** A tenant's: its age key and what its SOPS file holds, but for the access key, which is a name. */

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { Platform } from "../../components/platform.ts";
 import { nativeProviders } from "../../components/provider-instances.ts";
 import { catalogsVersion } from "../../providers/clients/catalogs.ts";
+import { schemaVersion } from "../../providers/clients/platform-db.ts";
 import { before, find, register, tree, under, type Registration } from "./registrations.ts";
 import { administrator, outputs, tenantProgram, unknownOutputs } from "./tenant-fixture.ts";
 
@@ -28,6 +29,7 @@ pulumi:providers:postgresql postgresql
 tenant-storage:index:Platform platform
   postgresql:index/database:Database platform
   postgresql:index/role:Role platform_owner
+  pulumi-nodejs:dynamic/tenant:AuditKey platform
   pulumi-nodejs:dynamic/tenant:PgHbaClosing platform
   pulumi-nodejs:dynamic/tenant:PlatformSchema platform
   pulumi-nodejs:dynamic/tenant:QdrantCollection platform_token_state
@@ -44,7 +46,8 @@ describe("the inputs are exactly these", () => {
   it.each([
     ["Database", "platform", { name: "platform", template: "template0" }],
     ["PgHbaClosing", "platform", { line: "host all all all reject" }],
-    ["PlatformSchema", "platform", { database: "platform", version: 1 }],
+    ["AuditKey", "platform", { database: "platform" }],
+    ["PlatformSchema", "platform", { database: "platform", version: schemaVersion, log: "log-id" }],
     // Owns every tenant's database: it cannot log in.
     ["Role", "platform_owner", { name: "platform_owner", login: false, inherit: false }],
     [

@@ -92,6 +92,7 @@ export const outputs: Readonly<Record<string, Outputs>> = {
   [ours("AuditEvent")]: () => ({ eventId: "event-id" }),
   [ours("RegistryRow")]: nothing,
   [ours("DataGuard")]: nothing,
+  [ours("AuditKey")]: () => ({ log: "log-id", publicKeys: "public keys" }),
   [ours("PlatformSchema")]: nothing,
   [ours("TenantTemplate")]: nothing,
   [ours("PgHbaClosing")]: nothing,
