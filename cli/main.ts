@@ -5,6 +5,7 @@ import { credentialsCommand } from "./commands/credentials.ts";
 import { deprovisionCommand } from "./commands/deprovision.ts";
 import { listCommand } from "./commands/list.ts";
 import { provisionCommand } from "./commands/provision.ts";
+import { resumeCommand, suspendCommand } from "./commands/suspend.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { showError } from "./errors.ts";
 import { note } from "./output.ts";
@@ -38,12 +39,8 @@ Each command explains itself: npm run tenant -- provision --help`,
       await deliverKeptEvents();
     });
   const commands = [
-    provisionCommand(),
-    deprovisionCommand(),
-    verifyCommand(),
-    credentialsCommand(),
-    listCommand(),
-    auditCommand(),
+    ...[provisionCommand(), deprovisionCommand(), suspendCommand(), resumeCommand()],
+    ...[verifyCommand(), credentialsCommand(), listCommand(), auditCommand()],
   ];
   for (const command of commands) tenant.addCommand(command.copyInheritedSettings(tenant));
   return tenant;

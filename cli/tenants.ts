@@ -22,6 +22,16 @@ async function registeredTenants(): Promise<string[]> {
   );
 }
 
+/** Whether the registry says so. A platform database that does not answer says nothing: what the caller does will tell. */
+export async function isSuspended(id: string): Promise<boolean> {
+  const { withPlatform } = await import("../providers/clients/platform-db.ts");
+  const { getTenant } = await import("../providers/clients/registry.ts");
+  return withPlatform((client) => getTenant(client, id)).then(
+    (row) => row?.status === "suspended",
+    () => false,
+  );
+}
+
 /** Says that there is no such tenant, and which ones are alike. */
 export async function unknownTenant(id: string): Promise<Problem> {
   const wrong = idProblem(id);

@@ -24,6 +24,8 @@ export interface DatabaseArgs {
   readonly idleTransactionTimeout: number;
   /** Such as 256MB. */
   readonly tempFileLimit: string;
+  /** The role keeps its password and may not log in. */
+  readonly suspended: boolean;
 }
 
 /** Database, role, grants, default privileges, pg_hba.conf lines. */
@@ -42,7 +44,7 @@ export class Database extends ComponentResource {
       name,
       {
         name: names.role,
-        login: true,
+        login: !args.suspended,
         password: verifier,
         inherit: false,
         connectionLimit: args.connectionLimit,
@@ -51,7 +53,11 @@ export class Database extends ComponentResource {
       },
       child,
     );
-    const login = new RoleLogin(name, { role: role.name, database: names.database, verifier }, child);
+    const login = new RoleLogin(
+      name,
+      { role: role.name, database: names.database, verifier, login: !args.suspended },
+      child,
+    );
     // Depends on the role: it is dropped before, and a role that owns objects in it could not be dropped.
     const database = new postgresql.Database(
       name,

@@ -8,6 +8,8 @@ export interface KeySpaceArgs {
   readonly names: TenantNames;
   /** Secret. */
   readonly password: Input<string>;
+  /** The user keeps its password and rules, and is off. */
+  readonly suspended: boolean;
 }
 
 /** The ACL user. The server is given the password's hash, never the password. */
@@ -16,7 +18,11 @@ export class KeySpace extends ComponentResource {
     super("tenant-storage:index:KeySpace", name, {}, opts);
     const { names } = args;
     const passwordHash = output(args.password).apply((text) => createHash("sha256").update(text).digest("hex"));
-    new RedisAclUser(name, { user: names.redisUser, prefix: names.keyPrefix, passwordHash }, { parent: this });
+    new RedisAclUser(
+      name,
+      { user: names.redisUser, prefix: names.keyPrefix, passwordHash, enabled: !args.suspended },
+      { parent: this },
+    );
     this.registerOutputs();
   }
 }

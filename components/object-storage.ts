@@ -12,6 +12,15 @@ export interface ObjectStorageArgs {
   readonly secretKey: Input<string>;
   /** Bytes; 0 is no limit. */
   readonly quota: number;
+  /** Everything is denied to the tenant. The user stays enabled: what is attached to a disabled one cannot be detached. */
+  readonly suspended: boolean;
+}
+
+export interface PolicyOptions {
+  /** Also deny everything: what is allowed stays written down, and is worth nothing. @default false */
+  readonly suspended?: boolean;
+  /** Also deny every request that reached MinIO in the clear. @default when MinIO's URL is https */
+  readonly tlsOnly?: boolean;
 }
 
 /** What each prefix is for (plan, section 2.2): the text of its `.keep` object. */
@@ -32,9 +41,11 @@ const neverNeeded = [
 /**
  * The tenant's rights: its own bucket and nothing else. Beyond the plan's policy: multi-part uploads and tags, which ordinary
  * clients use, and denials, which win over whatever else is ever attached to the user (measured: isolation.md).
- * @param tlsOnly also deny every request that reached MinIO in the clear. @default when MinIO's URL is https
  */
-export function bucketPolicy(bucket: string, tlsOnly = servers().minio.endpoint.protocol === "https:"): string {
+export function bucketPolicy(
+  bucket: string,
+  { suspended = false, tlsOnly = servers().minio.endpoint.protocol === "https:" }: PolicyOptions = {},
+): string {
   const own = `arn:aws:s3:::${bucket}`;
   const everywhere = "arn:aws:s3:::*";
   const unencrypted = {
@@ -78,6 +89,8 @@ export function bucketPolicy(bucket: string, tlsOnly = servers().minio.endpoint.
       Condition: { StringEquals: { "s3:x-amz-content-sha256": ["STREAMING-UNSIGNED-PAYLOAD-TRAILER"] } },
     },
     ...(tlsOnly ? [unencrypted] : []),
+    // Last, so that a preview shows one statement more or less.
+    ...(suspended ? [{ Effect: "Deny", Action: ["s3:*"], Resource: [everywhere] }] : []),
   ];
   return JSON.stringify({ Version: "2012-10-17", Statement: statements });
 }
@@ -106,7 +119,7 @@ export class ObjectStorage extends ComponentResource {
 
     const policy = new minio.IamPolicy(
       name,
-      { name: names.minioPolicy, policy: bucketPolicy(names.bucket) },
+      { name: names.minioPolicy, policy: bucketPolicy(names.bucket, { suspended: args.suspended }) },
       { ...child, dependsOn: [encryption, contents] },
     );
     // Depends on the policy: it is deleted before, with whatever is attached to it, and a policy in use cannot be deleted.

@@ -83,6 +83,7 @@ export class Platform extends ComponentResource {
         qdrantWritesPerMinute: 0,
         qdrantUnindexedFilters: false,
         qdrantTokenDays: 0,
+        suspended: false,
       },
       { ...child, dependsOn: [schema, template, closing, tokens] },
     );

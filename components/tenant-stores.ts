@@ -22,13 +22,17 @@ export class TenantStores extends ComponentResource {
 
   constructor(name: string, args: TenantStoresArgs, opts?: ComponentResourceOptions) {
     super("tenant-storage:index:TenantStores", name, {}, opts);
-    const { names, qdrantTokenDays, recipients } = args;
+    const { names, qdrantTokenDays, recipients, suspended } = args;
     const child = { parent: this };
 
     const credentials = new TenantCredentials(name, { names, qdrantTokenDays, recipients }, child);
     const store = { ...child, dependsOn: [credentials] };
 
-    new ObjectStorage(name, { names, secretKey: credentials.minioSecretKey, quota: args.bucketQuota }, store);
+    new ObjectStorage(
+      name,
+      { names, secretKey: credentials.minioSecretKey, quota: args.bucketQuota, suspended },
+      store,
+    );
     new Database(
       name,
       {
@@ -39,6 +43,7 @@ export class TenantStores extends ComponentResource {
         statementTimeout: args.postgresqlStatementTimeout,
         idleTransactionTimeout: args.postgresqlIdleTransactionTimeout,
         tempFileLimit: args.postgresqlTempFileLimit,
+        suspended,
       },
       store,
     );
@@ -51,10 +56,11 @@ export class TenantStores extends ComponentResource {
         payloadIndexes: args.qdrantPayloadIndexes,
         limits: args,
         jti: credentials.qdrantTokenId,
+        suspended,
       },
       store,
     );
-    new KeySpace(name, { names, password: credentials.redisPassword }, store);
+    new KeySpace(name, { names, password: credentials.redisPassword, suspended }, store);
 
     this.credentials = credentials;
     this.registerOutputs();

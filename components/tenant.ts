@@ -34,6 +34,8 @@ export interface StoreSettings extends VectorLimits {
   readonly qdrantPayloadIndexes: Readonly<Record<string, string>>;
   /** Days; 0 is never. */
   readonly qdrantTokenDays: number;
+  /** Shut out of all four stores. Everything stays: data, credentials, settings. */
+  readonly suspended: boolean;
 }
 
 /** What a stack's file says about its tenant. */
@@ -47,6 +49,8 @@ export interface TenantSettings extends StoreSettings {
   readonly recipients: readonly string[];
   /** Lets a destroy delete data. */
   readonly allowDestroy: boolean;
+  /** Why it is suspended, for registry and audit log; empty when nobody said. */
+  readonly suspensionReason: string;
 }
 
 export type TenantArgs = TenantSettings & { readonly stack: string };
@@ -61,7 +65,7 @@ export class Tenant extends ComponentResource {
 
   constructor(name: string, args: TenantArgs, opts?: ComponentResourceOptions) {
     super("tenant-storage:index:Tenant", name, {}, opts);
-    const { id, networks } = args;
+    const { id, networks, suspended, suspensionReason } = args;
     const names = tenantNames(id);
     const child = { parent: this };
 
@@ -72,11 +76,15 @@ export class Tenant extends ComponentResource {
 
     const verification = new Verification(
       name,
-      { tenant: id, recipients: args.recipients, triggers: [digest(args, stores)] },
+      { tenant: id, suspended, recipients: args.recipients, triggers: [digest(args, stores)] },
       { ...child, dependsOn: [stores] },
     );
 
-    const event = new AuditEvent(name, { tenant: id, reportId: verification.reportId }, child);
+    const event = new AuditEvent(
+      name,
+      { tenant: id, reportId: verification.reportId, suspended, reason: suspensionReason },
+      child,
+    );
 
     const endpoints = endpointsOf(names);
     const row = new RegistryRow(
@@ -89,6 +97,8 @@ export class Tenant extends ComponentResource {
         credentialsRef: `${id}/secrets.enc.yaml`,
         reportId: verification.reportId,
         verifiedAt: verification.verifiedAt,
+        suspended,
+        suspensionReason,
       },
       { ...child, dependsOn: [event] },
     );

@@ -13,6 +13,8 @@ export interface VectorStoreArgs {
   readonly limits: VectorLimits;
   /** The id of the token that may use the collection. */
   readonly jti: Input<string>;
+  /** The token is void until it is not. */
+  readonly suspended: boolean;
 }
 
 /** What a tenant may put into its collection and ask of it. 0 is no limit. */
@@ -66,7 +68,11 @@ export class VectorStore extends ComponentResource {
       { collection: names.collection, vectorSize, distance, strictMode: strictMode(limits), payloadIndexes },
       child,
     );
-    new QdrantAccess(name, { tenant: names.id, jti: args.jti }, { ...child, dependsOn: [collection] });
+    new QdrantAccess(
+      name,
+      { tenant: names.id, jti: args.jti, enabled: !args.suspended },
+      { ...child, dependsOn: [collection] },
+    );
     this.registerOutputs();
   }
 }

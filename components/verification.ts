@@ -7,6 +7,8 @@ import { VerificationRecord } from "../providers/verification-record.ts";
 
 export interface VerificationArgs {
   readonly tenant: string;
+  /** Then it proves that the tenant's valid credentials are refused. */
+  readonly suspended: boolean;
   /** age public keys that open the SOPS file beside the tenant's own. */
   readonly recipients: readonly string[];
   /** Whatever changes here makes the verification run again. No secrets: they are kept and shown. */
@@ -25,7 +27,7 @@ export class Verification extends ComponentResource {
     const hook = new local.Command(
       name,
       {
-        create: `node cli/tenant.ts verify ${args.tenant} --json`,
+        create: `node cli/tenant.ts verify ${args.tenant} --expect ${args.suspended ? "suspended" : "active"} --json`,
         // Commands start in the folder of the program, stacks/.
         dir: "..",
         triggers: args.triggers,

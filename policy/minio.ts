@@ -159,6 +159,19 @@ function denies(statement: Statement, { action, outside, condition }: Denial, { 
   );
 }
 
+/** Whether a policy denies every access to objects and buckets, whatever it allows; undefined when nobody knows yet. */
+export function deniesAll(policy: Value): boolean | undefined {
+  if (policy === unknown) return undefined;
+  return statementsOf(policy)?.some(
+    ({ Effect: effect, Action: action, Resource: resource, NotResource: others, Condition: when }) =>
+      effect === "Deny" &&
+      texts(action).includes("s3:*") &&
+      texts(resource).includes("arn:aws:s3:::*") &&
+      others === undefined &&
+      when === undefined,
+  );
+}
+
 /** The same text for the same condition: a list of one may be written without its brackets. */
 function conditionText(condition: Value): string {
   const operators = Object.entries((condition ?? {}) as Readonly<Record<string, Readonly<Record<string, Value>>>>);

@@ -45,7 +45,7 @@ const token: ResourceRule = {
   *problems({ props, type, secretOutputs }, owner) {
     yield* mustBe(props, { tenant: owner.id }, "the token would be another tenant's, see components/credentials.ts.");
     if (type === dynamic("QdrantAccess")) {
-      yield* noOther(props, ["tenant", "jti"], "qdrant.ts");
+      yield* noOther(props, ["tenant", "jti", "enabled"], "qdrant.ts");
       return;
     }
     yield* mustBe(

@@ -50,7 +50,7 @@ const user: ResourceRule = {
     }
     if (props["commands"] !== unknown) yield* commandProblems(texts(props["commands"]));
     // ACL SETUSER adds to what is there. The provider begins with `reset`; what else could be handed over does not.
-    yield* noOther(props, ["user", "prefix", "passwordHash", "commands"], "redis.ts");
+    yield* noOther(props, ["user", "prefix", "passwordHash", "commands", "enabled"], "redis.ts");
   },
 };
 

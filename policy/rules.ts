@@ -5,6 +5,7 @@ import { qdrantRules, qdrantStackRules } from "./qdrant.ts";
 import { redisRules, redisStackRules } from "./redis.ts";
 import type { ResourceRule, StackRule } from "./rule.ts";
 import { secretRules } from "./secrets.ts";
+import { suspensionRules } from "./suspension.ts";
 import { wholeRules, wholeStackRules } from "./stack.ts";
 
 export const resourceRules: readonly ResourceRule[] = [
@@ -16,4 +17,9 @@ export const resourceRules: readonly ResourceRule[] = [
   ...secretRules,
 ];
 
-export const stackRules: readonly StackRule[] = [...wholeStackRules, ...redisStackRules, ...qdrantStackRules];
+export const stackRules: readonly StackRule[] = [
+  ...wholeStackRules,
+  ...redisStackRules,
+  ...qdrantStackRules,
+  ...suspensionRules,
+];

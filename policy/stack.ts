@@ -65,13 +65,15 @@ const knownTypes: ResourceRule = {
   },
 };
 
+const verifiesSuspension = (id: string): string => `node cli/tenant.ts verify ${id} --expect suspended --json`;
+
 const command: ResourceRule = {
   name: "stack-only-verification",
   description: "The one command a stack runs is the verification.",
   applies: only("command:local:Command"),
   *problems({ props }, { id }) {
-    const wanted = `node cli/tenant.ts verify ${id} --json`;
-    if (props["create"] !== wanted)
+    const wanted = `node cli/tenant.ts verify ${id} --expect active --json`;
+    if (![wanted, verifiesSuspension(id)].includes(props["create"] as string))
       yield `create must be ${shown(wanted)}: any other command does what no rule can see.`;
     for (const key of ["update", "delete", "stdin", "interpreter"]) {
       if (![undefined, null].includes(props[key] as undefined))

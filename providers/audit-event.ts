@@ -1,6 +1,7 @@
-// TENANT_PROVISIONED after the first verification (plan, section 7.2), TENANT_UPDATED after every later one.
+// TENANT_PROVISIONED after the first verification (plan, section 7.2), TENANT_SUSPENDED or TENANT_RESUMED after the one that proves
+// it, TENANT_UPDATED after every other.
 import type { CustomResourceOptions, Input, Output } from "@pulumi/pulumi";
-import { emitEvent, events, lastEvent } from "./clients/audit.ts";
+import { emitEvent, events, lastEvent, type EventType } from "./clients/audit.ts";
 import { withPlatform } from "./clients/platform-db.ts";
 import { DynamicResource } from "./dynamic.ts";
 import { dynamicProvider } from "./lifecycle.ts";
@@ -9,6 +10,9 @@ export interface AuditEventInputs {
   readonly tenant: string;
   /** The verification the event rests on. */
   readonly reportId: string;
+  readonly suspended: boolean;
+  /** Why it is suspended; empty when nobody said. */
+  readonly reason: string;
 }
 
 interface AuditEventState extends AuditEventInputs {
@@ -16,10 +20,17 @@ interface AuditEventState extends AuditEventInputs {
   readonly eventId: string;
 }
 
+function typeOf(desired: AuditEventInputs, previous: AuditEventState | undefined): EventType {
+  if (previous === undefined) return "TENANT_PROVISIONED";
+  // The state of an earlier version does not say.
+  if (!desired.suspended === !previous.suspended) return "TENANT_UPDATED";
+  return desired.suspended ? "TENANT_SUSPENDED" : "TENANT_RESUMED";
+}
+
 export const provider = dynamicProvider<AuditEventInputs, AuditEventState>({
   describe: ({ tenant }) => `audit event of tenant ${tenant}`,
   id: ({ tenant }) => tenant,
-  inputs: { tenant: "replace", reportId: "update" },
+  inputs: { tenant: "replace", reportId: "update", suspended: "update", reason: "update" },
   ensure: async (desired, previous) =>
     withPlatform(async (client) => {
       const last = await lastEvent(client, desired.tenant);
@@ -27,12 +38,13 @@ export const provider = dynamicProvider<AuditEventInputs, AuditEventState>({
       if (last?.details["report_id"] === desired.reportId) return { ...desired, eventId: last.event_id };
       const eventId = await emitEvent(client, {
         tenant: desired.tenant,
-        type: previous === undefined ? "TENANT_PROVISIONED" : "TENANT_UPDATED",
+        type: typeOf(desired, previous),
         details: {
           component: "provisioning-orchestrator",
           status: "success",
           stores_verified: ["minio", "postgresql", "qdrant", "redis"],
           report_id: desired.reportId,
+          ...(desired.suspended ? { suspended: true, reason: desired.reason } : {}),
         },
       });
       return { ...desired, eventId };
@@ -49,7 +61,11 @@ export const provider = dynamicProvider<AuditEventInputs, AuditEventState>({
 export class AuditEvent extends DynamicResource {
   declare readonly eventId: Output<string>;
 
-  constructor(name: string, args: { tenant: string; reportId: Input<string> }, opts?: CustomResourceOptions) {
+  constructor(
+    name: string,
+    args: { tenant: string; reportId: Input<string>; suspended: boolean; reason: string },
+    opts?: CustomResourceOptions,
+  ) {
     super("AuditEvent", "audit-event", name, { ...args, eventId: undefined }, opts);
   }
 }

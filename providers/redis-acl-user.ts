@@ -17,6 +17,8 @@ export interface RedisAclUserInputs {
   readonly passwordHash: string;
   /** ACL command rules, in order. */
   readonly commands: readonly string[];
+  /** false: the user keeps its password and rules, and nobody gets in with them. */
+  readonly enabled: boolean;
 }
 
 interface RedisAclUserState extends RedisAclUserInputs {
@@ -26,6 +28,7 @@ interface RedisAclUserState extends RedisAclUserInputs {
 
 interface ServerView {
   readonly granted: string;
+  readonly enabled: boolean;
   readonly passwordHashes: readonly string[];
 }
 
@@ -42,14 +45,15 @@ async function viewOf(client: Redis, user: string): Promise<ServerView | undefin
     granted: ["flags", "commands", "keys", "channels", "selectors"]
       .map((name) => `${name}: ${name === "commands" ? commands : list(name)}`)
       .join("\n"),
+    enabled: list("flags").split(" ").includes("on"),
     passwordHashes: [fields.get("passwords") ?? []].flat().map(String),
   };
 }
 
 /** The rules of ACL SETUSER, in their order. */
-export function aclRules({ prefix, passwordHash, commands }: RedisAclUserInputs): string[] {
+export function aclRules({ prefix, passwordHash, commands, enabled }: RedisAclUserInputs): string[] {
   // `reset` first: SETUSER adds to what is there. sanitize-payload: a crafted RESTORE could crash the server.
-  const identity = ["reset", "on", `#${passwordHash}`, "sanitize-payload"];
+  const identity = ["reset", enabled ? "on" : "off", `#${passwordHash}`, "sanitize-payload"];
   return [...identity, `~${prefix}*`, "resetchannels", `&${prefix}*`, ...commands];
 }
 
@@ -82,7 +86,7 @@ async function apply(nodes: readonly ConnectedNode[], desired: RedisAclUserInput
 export const provider = dynamicProvider<RedisAclUserInputs, RedisAclUserState>({
   describe: ({ user }) => `Redis ACL user ${user}`,
   id: ({ user }) => user,
-  inputs: { user: "replace", prefix: "replace", passwordHash: "update", commands: "update" },
+  inputs: { user: "replace", prefix: "replace", passwordHash: "update", commands: "update", enabled: "update" },
   async ensure(desired, previous) {
     return withRedisNodes(servers(), async (nodes, { cluster }) => {
       const commands = cluster ? [...desired.commands, ...clusterCommands] : desired.commands;
@@ -112,6 +116,8 @@ export const provider = dynamicProvider<RedisAclUserInputs, RedisAclUserState>({
         granted: differing.length === 0 ? recorded.granted : differing.join("\n"),
         commands: differing.length === 0 ? recorded.commands : differing,
         passwordHash: samePassword ? recorded.passwordHash : "changed outside",
+        enabled:
+          views.find((view) => view !== undefined && view.enabled !== recorded.enabled)?.enabled ?? recorded.enabled,
       };
     });
   },
@@ -129,7 +135,7 @@ export const provider = dynamicProvider<RedisAclUserInputs, RedisAclUserState>({
 export class RedisAclUser extends DynamicResource {
   constructor(
     name: string,
-    args: { user: string; prefix: string; passwordHash: Input<string> },
+    args: { user: string; prefix: string; passwordHash: Input<string>; enabled: boolean },
     opts?: CustomResourceOptions,
   ) {
     const inputs = { ...args, passwordHash: secret(args.passwordHash), commands: [...tenantCommands] };

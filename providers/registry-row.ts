@@ -16,6 +16,9 @@ export interface RegistryRowInputs {
   readonly reportId: string;
   /** ISO 8601, UTC. */
   readonly verifiedAt: string;
+  readonly suspended: boolean;
+  /** Empty when there is none. */
+  readonly suspensionReason: string;
 }
 
 export const provider = dynamicProvider<RegistryRowInputs, RegistryRowInputs>({
@@ -29,6 +32,8 @@ export const provider = dynamicProvider<RegistryRowInputs, RegistryRowInputs>({
     credentialsRef: "update",
     reportId: "update",
     verifiedAt: "update",
+    suspended: "update",
+    suspensionReason: "update",
   },
   async ensure(desired) {
     await withPlatform((client) =>
@@ -40,6 +45,8 @@ export const provider = dynamicProvider<RegistryRowInputs, RegistryRowInputs>({
         credentials_ref: desired.credentialsRef,
         report_id: desired.reportId,
         verified_at: desired.verifiedAt,
+        status: desired.suspended ? "suspended" : "active",
+        suspension_reason: desired.suspensionReason,
       }),
     );
     return desired;
@@ -59,6 +66,8 @@ export const provider = dynamicProvider<RegistryRowInputs, RegistryRowInputs>({
         row.verified_at?.getTime() === Date.parse(recorded.verifiedAt)
           ? recorded.verifiedAt
           : (row.verified_at?.toISOString() ?? ""),
+      suspended: row.status === "suspended",
+      suspensionReason: row.suspension_reason,
     };
   },
   async remove({ tenant }) {

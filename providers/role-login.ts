@@ -1,5 +1,6 @@
-// How a tenant's role gets in: its password, and no session that was opened with another. PostgreSQL lets open sessions live
-// when a password changes, and a role may set its own: a session of somebody who is to be locked out would set the old one back.
+// How a tenant's role gets in, if it does: its password, and no session that was opened with another. PostgreSQL lets open sessions
+// live when a password changes, or the right to log in goes, and a role may set its own password: a session of somebody who is to be
+// locked out would set the old one back.
 import { secret, type CustomResourceOptions, type Input } from "@pulumi/pulumi";
 import type { Client } from "pg";
 import { withAdmin } from "./clients/postgresql.ts";
@@ -13,6 +14,8 @@ export interface RoleLoginInputs {
   readonly database: string;
   /** `SCRAM-SHA-256$…` of the password. Secret. */
   readonly verifier: string;
+  /** false: the password is kept and lets nobody in. */
+  readonly login: boolean;
 }
 
 interface Stored {
@@ -28,18 +31,18 @@ async function stored(client: Client, role: string): Promise<Stored | undefined>
   return rows[0];
 }
 
-/** Shuts the role out, ends its sessions, sets the password, lets it in. */
-async function change(client: Client, { role, verifier }: RoleLoginInputs): Promise<void> {
+/** Shuts the role out, ends its sessions, sets the password, lets it in if it may. */
+async function change(client: Client, { role, verifier, login }: RoleLoginInputs): Promise<void> {
   const name = client.escapeIdentifier(role);
   await alterRole(client, `ALTER ROLE ${name} NOLOGIN`);
   await endSessions(client, role);
-  await alterRole(client, `ALTER ROLE ${name} PASSWORD ${client.escapeLiteral(verifier)} LOGIN`);
+  await alterRole(client, `ALTER ROLE ${name} PASSWORD ${client.escapeLiteral(verifier)}${login ? " LOGIN" : ""}`);
 }
 
 export const provider = dynamicProvider<RoleLoginInputs, RoleLoginInputs>({
   describe: ({ role }) => `login of role ${role}`,
   id: ({ role }) => role,
-  inputs: { role: "replace", database: "replace", verifier: "update" },
+  inputs: { role: "replace", database: "replace", verifier: "update", login: "update" },
   async ensure(desired) {
     await withAdmin(async (client) => {
       const { rows } = await client.query<{ now: string }>("SELECT clock_timestamp()::text AS now");
@@ -56,8 +59,8 @@ export const provider = dynamicProvider<RoleLoginInputs, RoleLoginInputs>({
   async observe(recorded) {
     const found = await withAdmin((client) => stored(client, recorded.role));
     if (found === undefined) return undefined;
-    const asRecorded = found.login && found.verifier === recorded.verifier;
-    return { ...recorded, verifier: asRecorded ? recorded.verifier : "changed outside" };
+    const verifier = found.verifier === recorded.verifier ? recorded.verifier : "changed outside";
+    return { ...recorded, verifier, login: found.login };
   },
   async remove({ role, database }) {
     await withAdmin(async (client) => {
@@ -73,11 +76,11 @@ export const provider = dynamicProvider<RoleLoginInputs, RoleLoginInputs>({
   },
 });
 
-/** The role's password and its sessions: a change of the one ends the others. Deleted, the role cannot log in. */
+/** The role's password, whether it may log in, and its sessions: a change ends them. Deleted, the role cannot log in. */
 export class RoleLogin extends DynamicResource {
   constructor(
     name: string,
-    args: { role: Input<string>; database: string; verifier: Input<string> },
+    args: { role: Input<string>; database: string; verifier: Input<string>; login: boolean },
     opts?: CustomResourceOptions,
   ) {
     super("RoleLogin", "role-login", name, { ...args, verifier: secret(args.verifier) }, opts);

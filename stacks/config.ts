@@ -42,6 +42,11 @@ const schema = z.strictObject({
     .default(["127.0.0.0/8", "::1/128"]),
   recipients: z.array(recipient, { error: "must be a list of age public keys, such as [age1…]" }).default([]),
   allowDestroy: z.boolean({ error: "must be true or false" }).default(false),
+  suspended: z.boolean({ error: "must be true or false" }).default(false),
+  suspensionReason: z
+    .string()
+    .regex(/^[^\p{Cc}]{0,200}$/u, "must be one line of at most 200 characters")
+    .default(""),
   postgresqlConnectionLimit: whole(2, 10_000, "connections").default(20),
   postgresqlStatementTimeout: whole(0, 2_147_483_647, "milliseconds").default(0),
   postgresqlIdleTransactionTimeout: whole(0, 2_147_483_647, "milliseconds").default(600_000),
@@ -69,7 +74,7 @@ const schema = z.strictObject({
 
 /** Turns the engine's strings into the values they stand for. */
 function decode(text: string, key: string): unknown {
-  if (["id", "postgresqlTempFileLimit", "qdrantDistance"].includes(key)) return text;
+  if (["id", "postgresqlTempFileLimit", "qdrantDistance", "suspensionReason"].includes(key)) return text;
   try {
     return JSON.parse(text) as unknown;
   } catch {
@@ -229,6 +234,9 @@ export function tenantSettings(
     if (twin !== undefined) problems.push(`network: ${one} and ${twin} of this tenant overlap: keep one`);
   }
   problems.push(...twiceNamed(given["recipients"]));
+  if (parsed.success && parsed.data.suspensionReason !== "" && !parsed.data.suspended) {
+    problems.push("suspensionReason: the tenant is not suspended: remove it, or set suspended: true");
+  }
   const operators = parsed.success ? parsed.data.operatorNetworks : [];
   problems.push(...overlaps(stack, { networks: usable, operators }, folder, warn));
   if (problems.length > 0 || !parsed.success) fail(stack, problems);

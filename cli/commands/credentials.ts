@@ -36,9 +36,13 @@ async function print(id: string, options: Options): Promise<void> {
     const { unknownTenant } = await import("../tenants.ts");
     throw await unknownTenant(id);
   }
-  const { say, sayJson } = await import("../output.ts");
+  const { note, say, sayJson } = await import("../output.ts");
   const { connection, variables } = await import("../connection.ts");
-  const found = await connection(id);
+  const { isSuspended } = await import("../tenants.ts");
+  const [found, suspended] = await Promise.all([connection(id), isSuspended(id)]);
+  if (suspended) {
+    note(`Tenant ${id} is suspended: every store refuses these until it is resumed (npm run tenant -- resume ${id}).`);
+  }
   const format = options.json ? "json" : options.format;
   if (format === "json") return sayJson(found);
   if (format === "yaml") {

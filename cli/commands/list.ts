@@ -9,7 +9,9 @@ interface Options {
 interface Listed {
   readonly id: string;
   /** `incomplete`: the id is reserved, but provisioning has not ended, or a rollback could not. */
-  readonly status: "active" | "incomplete";
+  readonly status: "active" | "suspended" | "incomplete";
+  /** Why it is suspended; empty when it is not, or nobody said. */
+  readonly suspension_reason: string;
   readonly networks: readonly string[];
   readonly verified_at: string | null;
   readonly created_at: string;
@@ -22,6 +24,7 @@ export function listCommand(): Command {
     .addHelpText(
       "after",
       `
+suspended: it is shut out of every store, and nothing of it is deleted; resume lets it in again.
 incomplete: the id is reserved, but the tenant is being made, or a failed run could not be undone. Finish it with
 provision, or take it away with deprovision.
 
@@ -38,9 +41,9 @@ async function list({ json }: Options): Promise<void> {
   if (json) return sayJson(tenants);
   if (tenants.length === 0)
     return say("No tenant yet. Make one: npm run tenant -- provision ID --network 10.12.0.0/16");
-  const rows = tenants.map(({ id, status, networks, verified_at, created_at }) => [
+  const rows = tenants.map(({ id, status, suspension_reason: reason, networks, verified_at, created_at }) => [
     id,
-    status,
+    reason === "" ? status : `${status}\n${reason}`,
     networks.join("\n"),
     minutes(verified_at),
     minutes(created_at),
@@ -55,6 +58,7 @@ async function listed(): Promise<Listed[]> {
     const registered = (await listTenants(client)).map((row): Listed => ({
       id: row.tenant_id,
       status: row.status,
+      suspension_reason: row.suspension_reason,
       networks: row.networks,
       verified_at: row.verified_at?.toISOString() ?? null,
       created_at: row.created_at.toISOString(),
@@ -68,6 +72,7 @@ async function listed(): Promise<Listed[]> {
     const incomplete = rows.map(({ id, networks, reserved_at }): Listed => ({
       id,
       status: "incomplete",
+      suspension_reason: "",
       networks,
       verified_at: null,
       created_at: reserved_at.toISOString(),

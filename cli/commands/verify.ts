@@ -1,9 +1,10 @@
 // tenant verify ID: proves the isolation with the tenant's own credentials. The Pulumi program runs the same command.
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { existsSync } from "node:fs";
 import type { Check } from "../verify/report.ts";
 
 interface Options {
+  readonly expect?: "active" | "suspended";
   readonly json?: true;
 }
 
@@ -11,11 +12,17 @@ export function verifyCommand(): Command {
   return new Command("verify")
     .description("prove with the tenant's own credentials that it reaches its own stores and no other tenant's")
     .argument("<id>", "the tenant")
+    .addOption(
+      new Option("--expect <status>", "what to prove; without it, what the registry says it is").choices([
+        "active",
+        "suspended",
+      ]),
+    )
     .option("--json", "print the report as JSON")
     .addHelpText(
       "after",
       `
-Leaves nothing behind in the tenant's stores. The report is kept in the platform database.
+Of a suspended tenant it proves that every server refuses its valid credentials, and that its data are there. Leaves nothing behind in the tenant's stores. The report is kept in the platform database.
 Exit code 0: every check passed. 1: the tenant is not isolated, or nothing could be proved.
 
 Example: npm run tenant -- verify acme`,
@@ -23,7 +30,7 @@ Example: npm run tenant -- verify acme`,
     .action(verify);
 }
 
-async function verify(id: string, { json }: Options): Promise<void> {
+async function verify(id: string, { expect, json }: Options): Promise<void> {
   const { useStackConfig } = await import("../environment.ts");
   await useStackConfig(id);
   await requireCredentials(id);
@@ -33,7 +40,8 @@ async function verify(id: string, { json }: Options): Promise<void> {
   // The program says which; a person's run reads the stack's file.
   const told = process.env["TENANT_RECIPIENTS"];
   const extraRecipients = told ? told.split(",") : configuredRecipients(id);
-  const { report, problem } = await verifyAndStore(id, { extraRecipients });
+  const suspended = expect === undefined ? await registeredAsSuspended(id) : expect === "suspended";
+  const { report, problem } = await verifyAndStore(id, { suspended, extraRecipients });
   if (json) {
     sayJson(report);
     for (const check of report.checks) if (!check.pass) note(failed(check));
@@ -47,6 +55,11 @@ async function verify(id: string, { json }: Options): Promise<void> {
 /** `redis cross_tenant_prefix: ALLOWED (expected DENIED): not refused: write` */
 export function failed({ store, test, result, expected, detail }: Check): string {
   return `${store} ${test}: ${result} (expected ${expected})${detail === "" ? "" : `: ${detail}`}`;
+}
+
+async function registeredAsSuspended(id: string): Promise<boolean> {
+  const { isSuspended } = await import("../tenants.ts");
+  return isSuspended(id);
 }
 
 /** A tenant without credentials is mistyped, or not of this checkout: a report of nothing but errors would not say so. */

@@ -25,6 +25,8 @@ export interface Reporter {
 export interface UpOptions {
   /** Ask the servers first what is there: the state may be wrong. */
   readonly refresh?: boolean;
+  /** A failure stops what depends on it, and nothing else. */
+  readonly continueOnError?: boolean;
 }
 
 /**
@@ -68,9 +70,9 @@ export async function provisionTenant(
 }
 
 /** `pulumi up` with the real program. */
-export async function up(stack: Stack, watch: Watch, { refresh = false }: UpOptions = {}): Promise<void> {
+export async function up(stack: Stack, watch: Watch, options: UpOptions = {}): Promise<void> {
   if (interrupted()) throw new Problem("Interrupted before anything was made.");
-  await stack.up({ onEvent: watch.onEvent, color: "never", suppressProgress: true, refresh });
+  await stack.up({ onEvent: watch.onEvent, color: "never", suppressProgress: true, ...options });
 }
 
 /** Another run holds the stack. Says who and since when, so that nobody breaks the lock of a run that is alive. */

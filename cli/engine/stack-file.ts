@@ -14,6 +14,13 @@ export interface TenantRequest {
   readonly octet?: string;
 }
 
+/** What suspend and resume ask for. */
+export interface SuspensionRequest {
+  readonly suspended: boolean;
+  /** undefined: the one the file has. */
+  readonly reason?: string | undefined;
+}
+
 /** A change of a stack file. */
 export interface StackFileEdit {
   readonly id: string;
@@ -82,6 +89,37 @@ export async function planStackFile(id: string, request: TenantRequest): Promise
   const networks = request.networks.map((one) => ` --network ${one}`).join("");
   const octet = request.octet === undefined ? "" : ` --octet ${request.octet}`;
   return { id, before, after: document.toString(), again: `npm run tenant -- provision ${id}${networks}${octet}` };
+}
+
+/**
+ * Plans the file of a tenant that is to be suspended, or not any more. Nothing is written.
+ * @throws Problem when there is no file, or listing everything that is wrong with it.
+ */
+export async function planSuspension(id: string, { suspended, reason }: SuspensionRequest): Promise<StackFileEdit> {
+  const before = readFile(id);
+  if (before === undefined) {
+    throw new Problem(
+      `Tenant ${id} has no stacks/Pulumi.${id}.yaml here, and suspended is a setting in it. Nothing was touched. ` +
+        `Use the checkout that has it, or write it again: npm run tenant -- provision ${id} --network CIDR`,
+    );
+  }
+  const document = edited(id, before, { networks: [] });
+  const forget = (name: string): void => {
+    // Pulumi takes keys without the project's name as the project's.
+    for (const one of [key(name), name]) document.deleteIn(["config", one]);
+  };
+  if (!suspended) forget("suspended");
+  else document.setIn(["config", key("suspended")], true);
+  if (!suspended || reason === "") forget("suspensionReason");
+  else if (reason !== undefined) document.setIn(["config", key("suspensionReason")], reason);
+  const { tenantSettings } = await import("../../stacks/config.ts");
+  try {
+    tenantSettings(id, configOf(document));
+  } catch (cause) {
+    throw new Problem((cause as Error).message, { cause });
+  }
+  const again = `npm run tenant -- ${suspended ? "suspend" : "resume"} ${id}`;
+  return { id, before, after: document.toString(), again };
 }
 
 /** Writes the planned file. */

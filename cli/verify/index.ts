@@ -12,10 +12,13 @@ import { newTrace } from "./probe.ts";
 import { qdrant } from "./qdrant.ts";
 import { redis } from "./redis.ts";
 import type { Report } from "./report.ts";
+import { suspendedMinio, suspendedPostgresql, suspendedQdrant, suspendedRedis } from "./suspended.ts";
 
 export { formatReport, type Check, type Report, type Result, type Store } from "./report.ts";
 
 export interface VerifyOptions {
+  /** Prove that the tenant's valid credentials are refused, in place of what they open. */
+  readonly suspended?: boolean;
   /**
    * The tenant that must be out of reach.
    * @default "canary"
@@ -61,15 +64,26 @@ export async function verifyTenant(id: string, options: VerifyOptions = {}): Pro
     extraRecipients: options.extraRecipients ?? [],
     timeout: options.timeout ?? 10_000,
   };
+  const { suspended = false } = options;
   const stores = await Promise.all([
-    runStore(minio, subject),
-    runStore(postgresql, subject),
-    runStore(qdrant, subject),
-    runStore(redis, subject),
+    ...(suspended
+      ? [
+          runStore(suspendedMinio, subject),
+          runStore(suspendedPostgresql, subject),
+          runStore(suspendedQdrant, subject),
+          runStore(suspendedRedis, subject),
+        ]
+      : [runStore(minio, subject), runStore(postgresql, subject), runStore(qdrant, subject), runStore(redis, subject)]),
     runStore(encryption, subject),
   ]);
   const checks = stores.flat();
-  return { tenant_id: id, checks, overall_pass: checks.every((check) => check.pass), report_id: newTrace() };
+  return {
+    tenant_id: id,
+    ...(suspended ? { suspended } : {}),
+    checks,
+    overall_pass: checks.every((check) => check.pass),
+    report_id: newTrace(),
+  };
 }
 
 /** Verifies a tenant and stores the report for audit. Connects to the platform database meanwhile. */

@@ -6,7 +6,7 @@ import { unprotectedSuperusers } from "../../providers/clients/superusers.ts";
 import { Mismatch, refused, works, type Dialect, type Finding, type StoreDefinition, type Subject } from "./checks.ts";
 import { newTrace } from "./probe.ts";
 
-const dialect: Dialect = {
+export const dialect: Dialect = {
   // Only the server's errors have a severity.
   code: (error) => ((error as { severity?: unknown }).severity === undefined ? undefined : sqlState(error)),
   refusals: [

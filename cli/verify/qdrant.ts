@@ -14,7 +14,7 @@ import {
 } from "./checks.ts";
 import { isLeftover, newTrace } from "./probe.ts";
 
-const dialect: Dialect = {
+export const dialect: Dialect = {
   code: (error) => httpStatus(error)?.toString(),
   refusals: ["403"],
 };

@@ -27,6 +27,8 @@ export interface Check {
 /** A tenant's report. */
 export interface Report {
   readonly tenant_id: string;
+  /** The checks prove that the tenant is shut out; left out otherwise. */
+  readonly suspended?: true;
   readonly checks: readonly Check[];
   /** True only when every check found what it expected. */
   readonly overall_pass: boolean;
@@ -49,9 +51,10 @@ export async function formatReport(report: Report): Promise<string> {
   const failed = report.checks.filter((check) => !check.pass).length;
   const accepted = report.checks.filter((check) => check.expected === "ALLOWED").length;
   const but = accepted === 0 ? "" : ` Leaks that were accepted: ${accepted}.`;
+  const state = report.suspended ? "suspended" : "isolated";
   const verdict = report.overall_pass
-    ? `Tenant ${report.tenant_id} is isolated: ${report.checks.length} checks passed.${but}`
-    : `Tenant ${report.tenant_id} is NOT isolated: ${failed} of ${report.checks.length} checks failed.`;
+    ? `Tenant ${report.tenant_id} is ${state}: ${report.checks.length} checks passed.${but}`
+    : `Tenant ${report.tenant_id} is NOT ${state}: ${failed} of ${report.checks.length} checks failed.`;
   return `${table.toString()}\n${verdict}`;
 }
 

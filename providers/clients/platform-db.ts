@@ -126,6 +126,11 @@ const migrations: readonly string[] = [
     RETURN NEW;
   END $$;
   `,
+  `
+  ALTER TABLE public.tenants DROP CONSTRAINT tenants_status_check,
+    ADD CONSTRAINT tenants_status_check CHECK (status IN ('active', 'suspended')),
+    ADD COLUMN suspension_reason text NOT NULL DEFAULT '';
+  `,
 ];
 
 /** What this checkout makes of the schema. */

@@ -15,11 +15,16 @@ export interface TenantEntry {
   readonly verified_at?: Date | string | null;
   /** The verification report that let the tenant in. */
   readonly report_id?: string | null;
+  /** `suspended`: it is registered, and shut out of every store. @default "active" */
+  readonly status?: "active" | "suspended";
+  /** Empty when none was given. */
+  readonly suspension_reason?: string;
 }
 
 /** A row of `tenants`. */
 export interface TenantRow extends TenantEntry {
-  readonly status: "active";
+  readonly status: "active" | "suspended";
+  readonly suspension_reason: string;
   readonly created_at: Date;
   readonly updated_at: Date;
   readonly verified_at: Date | null;
@@ -28,17 +33,18 @@ export interface TenantRow extends TenantEntry {
 
 // As text[]: the array of cidr is a type the client does not know in every version.
 const columns = `tenant_id, status, networks::text[] AS networks, endpoints, age_public_key, credentials_ref,
-  created_at, updated_at, verified_at, report_id`;
+  created_at, updated_at, verified_at, report_id, suspension_reason`;
 
 /** Registers a tenant, or updates its row. `client` comes from `withPlatform`. */
 export async function upsertTenant(client: Client, entry: TenantEntry): Promise<void> {
   await client.query(
-    `INSERT INTO public.tenants (tenant_id, status, networks, endpoints, age_public_key, credentials_ref, verified_at, report_id)
-     VALUES ($1, 'active', $2::cidr[], $3, $4, $5, $6, $7)
+    `INSERT INTO public.tenants (tenant_id, networks, endpoints, age_public_key, credentials_ref, verified_at, report_id,
+       status, suspension_reason)
+     VALUES ($1, $2::cidr[], $3, $4, $5, $6, $7, $8, $9)
      ON CONFLICT (tenant_id) DO UPDATE SET status = excluded.status, networks = excluded.networks,
        endpoints = excluded.endpoints, age_public_key = excluded.age_public_key,
        credentials_ref = excluded.credentials_ref, verified_at = excluded.verified_at,
-       report_id = excluded.report_id, updated_at = now()`,
+       report_id = excluded.report_id, suspension_reason = excluded.suspension_reason, updated_at = now()`,
     [
       entry.tenant_id,
       entry.networks,
@@ -47,6 +53,8 @@ export async function upsertTenant(client: Client, entry: TenantEntry): Promise<
       entry.credentials_ref,
       entry.verified_at ?? null,
       entry.report_id ?? null,
+      entry.status ?? "active",
+      entry.suspension_reason ?? "",
     ],
   );
 }

@@ -109,11 +109,11 @@ describe("the issuer", () => {
     const client = qdrantGrpc(token);
     const grpc = () => client.api("points").count({ collectionName: attacker.names.collection });
 
-    await accessProvider.create({ tenant: attacker.id, jti });
+    await accessProvider.create({ tenant: attacker.id, jti, enabled: true });
     expect((await count(token)).status).toBe(200);
     expect((await grpc()).result).toBeDefined();
 
-    await accessProvider.delete(jti, { tenant: attacker.id, jti });
+    await accessProvider.delete(jti, { tenant: attacker.id, jti, enabled: true });
     for (const door of doors) expect(await count(token, attacker, door)).toEqual(refused);
     // The connection was opened while the token was valid.
     expect(await grpcCode(grpc())).toMatchObject({ code: "Unauthenticated" });

@@ -13,6 +13,7 @@ const inputs = {
   prefix: "tenant:sessions:",
   passwordHash: createHash("sha256").update(password).digest("hex"),
   commands: [...tenantCommands],
+  enabled: true,
 };
 type State = Awaited<ReturnType<typeof provider.create>>["outs"] & object;
 let state: State;
@@ -25,6 +26,7 @@ afterAll(() => provider.delete(user, state));
 it.each([
   ["the password changes", () => provider.update(user, state, { ...inputs, passwordHash: "d".repeat(64) })],
   ["the rules are narrowed", () => provider.update(user, state, { ...inputs, commands: ["-@all", "+ping"] })],
+  ["the user is suspended", () => provider.update(user, state, { ...inputs, enabled: false })],
   ["the user is removed", () => provider.delete(user, state)],
 ])("when %s, open connections end: an idle one, one that waits, one that listens", async (_what, change) => {
   const as = { user, password };

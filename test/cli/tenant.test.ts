@@ -6,6 +6,7 @@ import { killsTests } from "./kills.ts";
 import { manyTests } from "./many.ts";
 import { mistakesTests } from "./mistakes.ts";
 import { rollbackTests } from "./rollback.ts";
+import { suspensionTests } from "./suspension.ts";
 import { closeWorld, openWorld, tenant } from "./world.ts";
 
 const bystander = "bystander";
@@ -20,6 +21,7 @@ afterAll(closeWorld, 300_000);
 mistakesTests(bystander);
 everydayTests();
 rollbackTests(bystander);
+suspensionTests();
 killsTests();
 manyTests();
 demoTests();

@@ -65,8 +65,8 @@ function made({ type, name, urn, parent, inputs, options, dependencies }: Regist
 }
 
 /** What the stack of tenant acme makes. */
-export async function tenantStack(): Promise<Made[]> {
-  return (await register(answers("acme"), tenantProgram())).map((one) => made(one, "acme"));
+export async function tenantStack(settings: Parameters<typeof tenantProgram>[0] = {}): Promise<Made[]> {
+  return (await register(answers("acme"), tenantProgram(settings))).map((one) => made(one, "acme"));
 }
 
 /** What the platform's stack makes. */

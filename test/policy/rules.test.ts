@@ -18,9 +18,11 @@ import {
 } from "./program.ts";
 
 let tenant: Made[];
+let suspended: Made[];
 let platform: Made[];
 beforeAll(async () => {
   tenant = await tenantStack();
+  suspended = await tenantStack({ suspended: true, suspensionReason: "unpaid" });
   platform = await platformStack();
 });
 
@@ -39,11 +41,14 @@ describe("the real program passes", () => {
   it("for a tenant", () => {
     expect(verdicts(tenant)).toEqual([]);
   });
+  it("for a tenant that is suspended", () => {
+    expect(verdicts(suspended)).toEqual([]);
+  });
   it("for the platform and its canary", () => {
     expect(verdicts(platform)).toEqual([]);
   });
   it("in a preview, whichever value is not known yet", () => {
-    for (const stack of [tenant, platform]) {
+    for (const stack of [tenant, suspended, platform]) {
       for (const [what, all] of unknownOneByOne(stack)) {
         // The command of the verification is always known: nothing it is made of is computed.
         if (/Command \w+ (create|triggers)$/.test(what)) continue;
@@ -334,7 +339,7 @@ describe("a resource of tenant acme is rejected:", () => {
       "acme",
       { create: "node cli/tenant.ts verify globex --json" },
       "stack-only-verification",
-      /verify acme --json/,
+      /verify acme --expect active --json/,
     ],
     ["Command", "acme", { create: "psql -c 'GRANT ALL …'" }, "stack-only-verification", /no rule can see/],
     ["Command", "acme", { delete: "rm" }, "stack-only-verification", /delete is set/],
@@ -491,6 +496,21 @@ describe("a stack is rejected:", () => {
     ["what it is not asked for", "", /the keys "" and not/],
   ])("whose Redis user the server gives %s: `reset` is missing", (_, value, message) => {
     rejects(changed(tenant, "RedisAclUser", "acme", { granted: value }), "redis-user-reset", message);
+  });
+
+  const allowed = { policy: bucketPolicy("tenant-acme-bucket") };
+  it.each<[string, Props]>([
+    ["IamPolicy", allowed],
+    ["Role", { login: true }],
+    ["RoleLogin", { login: true }],
+    ["QdrantAccess", { enabled: true }],
+    ["RedisAclUser", { enabled: true }],
+    ["Command", { create: "node cli/tenant.ts verify acme --expect active --json" }],
+    ["AuditEvent", { suspended: false }],
+    ["RegistryRow", { suspended: false }],
+  ])("that is suspended, but not by its %s", (type, props) => {
+    const message = new RegExp(`it is suspended by .* and not by ${type}: hand`);
+    rejects(changed(suspended, type, "acme", props), "stack-suspended-everywhere", message);
   });
 
   it("with two tenants: the names of one are wrong for the other's stack", () => {

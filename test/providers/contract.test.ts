@@ -66,11 +66,12 @@ const collection = (over: object = {}) => ({
   payloadIndexes: {},
   ...over,
 });
-const aclUser = (hash: string) => ({
+const aclUser = (hash: string, enabled: boolean) => ({
   user: role,
   prefix: `tenant:${tenant}:`,
   passwordHash: hash.repeat(64),
   commands: ["-@all", "+get", "+set"],
+  enabled,
 });
 const row = (over: object = {}) => ({
   tenant,
@@ -80,6 +81,8 @@ const row = (over: object = {}) => ({
   credentialsRef: `${tenant}/secrets.enc.yaml`,
   reportId: reportId,
   verifiedAt: "2026-02-11T12:00:00Z",
+  suspended: false,
+  suspensionReason: "",
   ...over,
 });
 const reportId = "0198c0de-0000-7000-8000-000000000002";
@@ -119,8 +122,8 @@ const cases: readonly Case[] = [
   },
   {
     file: "role-login",
-    inputs: () => ({ role, database, verifier: scramVerifier(role, "one") }),
-    changed: () => ({ role, database, verifier: scramVerifier(role, "two") }),
+    inputs: () => ({ role, database, verifier: scramVerifier(role, "one"), login: true }),
+    changed: () => ({ role, database, verifier: scramVerifier(role, "two"), login: false }),
     outside: { change: () => sql(`ALTER ROLE ${role} PASSWORD 'its own'`) },
   },
   {
@@ -156,27 +159,27 @@ const cases: readonly Case[] = [
   },
   {
     file: "qdrant-access",
-    inputs: () => ({ tenant, jti }),
+    inputs: () => ({ tenant, jti, enabled: true }),
+    changed: () => ({ tenant, jti, enabled: false }),
     outside: {
       change: async () => (await qdrantClient(servers())).delete(tokenStateCollection, { wait: true, points: [jti] }),
-      gone: true,
     },
     exists: async () =>
       (await (await qdrantClient(servers())).retrieve(tokenStateCollection, { ids: [jti] })).length === 1,
   },
   {
     file: "redis-acl-user",
-    inputs: () => aclUser("a"),
-    changed: () => aclUser("b"),
+    inputs: () => aclUser("a", true),
+    changed: () => aclUser("b", false),
     outside: { change: () => acl("SETUSER", role, "+keys", "allkeys", ">second") },
     exists: async () => (await acl("GETUSER", role)) !== null,
   },
   { file: "verification-record", inputs: () => ({ tenant, report }) },
-  { file: "audit-event", inputs: () => ({ tenant, reportId }) },
+  { file: "audit-event", inputs: () => ({ tenant, reportId, suspended: false, reason: "" }) },
   {
     file: "registry-row",
     inputs: () => row(),
-    changed: () => row({ endpoints: { minio: "http://two" } }),
+    changed: () => row({ endpoints: { minio: "http://two" }, suspended: true, suspensionReason: "unpaid" }),
     outside: {
       change: () =>
         sql(`UPDATE public.tenants SET credentials_ref = 'elsewhere' WHERE tenant_id = '${tenant}'`, "platform"),

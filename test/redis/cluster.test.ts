@@ -18,7 +18,13 @@ const names = tenantNames("clustered");
 const { redisUser: user, keyPrefix: prefix } = names;
 const passwordOf = (text: string) => ({ password: text, hash: createHash("sha256").update(text).digest("hex") });
 const [first, second] = [passwordOf("first-password"), passwordOf("second-password")];
-const inputs = (hash = first.hash) => ({ user, prefix, passwordHash: hash, commands: [...tenantCommands] });
+const inputs = (hash = first.hash) => ({
+  user,
+  prefix,
+  passwordHash: hash,
+  commands: [...tenantCommands],
+  enabled: true,
+});
 
 let masters: ClusterNode[];
 let replica: ClusterNode;

@@ -26,6 +26,7 @@ const inputsOf = ({ names, credentials }: Deployed) => ({
   prefix: names.keyPrefix,
   passwordHash: createHash("sha256").update(credentials.redis_password).digest("hex"),
   commands: [...tenantCommands],
+  enabled: true,
 });
 const onNode = <T>(node: { port: number }, work: (client: Redis) => Promise<T>): Promise<T> => {
   const as = { user: attacker.names.redisUser, password: attacker.credentials.redis_password };

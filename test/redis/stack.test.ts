@@ -33,7 +33,7 @@ async function makeCanary(url: string): Promise<void> {
   const { redisUser: user, keyPrefix: prefix } = tenantNames("canary");
   process.env["REDIS_URL"] = url;
   try {
-    await provider.create({ user, prefix, passwordHash: "c".repeat(64), commands: [...tenantCommands] });
+    await provider.create({ user, prefix, passwordHash: "c".repeat(64), commands: [...tenantCommands], enabled: true });
   } finally {
     process.env["REDIS_URL"] = other;
   }

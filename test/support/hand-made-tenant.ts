@@ -91,12 +91,13 @@ export async function makeTenant(id: string): Promise<TenantNames> {
         }),
         payloadIndexes: {},
       })
-      .then(() => qdrantAccess.create({ tenant: id, jti })),
+      .then(() => qdrantAccess.create({ tenant: id, jti, enabled: true })),
     redisUser.create({
       user: names.redisUser,
       prefix: names.keyPrefix,
       passwordHash: createHash("sha256").update(secrets.redis).digest("hex"),
       commands: [...tenantCommands],
+      enabled: true,
     }),
   ]);
   return names;
@@ -135,6 +136,7 @@ export async function removeTenant(id: string): Promise<void> {
       prefix: names.keyPrefix,
       passwordHash: "",
       commands: [],
+      enabled: true,
       granted: "",
     }),
   ]);

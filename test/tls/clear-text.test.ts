@@ -26,7 +26,7 @@ afterAll(() => stores.remove());
 
 /** What the tenant gets for each kind of request: the server's code, or `OK`. */
 async function answers(tlsOnly: boolean): Promise<string[]> {
-  await setPolicy(await admin(), minioPolicy, bucketPolicy(bucket, tlsOnly));
+  await setPolicy(await admin(), minioPolicy, bucketPolicy(bucket, { tlsOnly }));
   await attachPolicies(await admin(), minioUser, minioPolicy);
   const tenant = await minioClient(all(), { user: minioUser, password: secret });
   const list = async (): Promise<void> => {

@@ -10,7 +10,7 @@ interface Statement {
   readonly NotResource?: readonly string[];
 }
 const policyOf = (id: string, tlsOnly = false) =>
-  JSON.parse(bucketPolicy(tenantNames(id).bucket, tlsOnly)) as { readonly Statement: readonly Statement[] };
+  JSON.parse(bucketPolicy(tenantNames(id).bucket, { tlsOnly })) as { readonly Statement: readonly Statement[] };
 
 /** Whether the document would allow it, as S3 matches: `*` is any text, and a denial wins. */
 function allows(id: string, action: string, resource: string): boolean {
@@ -127,5 +127,5 @@ it("no allowing action holds a wildcard, and a resource holds one only behind th
 });
 
 it("no action is of the service sts: the server refuses the whole document, and the user is left without rights", () => {
-  expect(bucketPolicy("b", true)).not.toContain("sts:");
+  expect(bucketPolicy("b", { tlsOnly: true })).not.toContain("sts:");
 });

@@ -6,13 +6,18 @@ import { aclRules } from "../../providers/redis-acl-user.ts";
 
 const { redisUser: user, keyPrefix: prefix } = tenantNames("acme");
 const passwordHash = "0123456789abcdef".repeat(4);
-const rules = aclRules({ user, prefix, passwordHash, commands: tenantCommands });
+const rules = aclRules({ user, prefix, passwordHash, commands: tenantCommands, enabled: true });
 
 it("are the identity, one key pattern, one channel pattern, and the commands", () => {
   expect(rules.slice(0, 7).join(" ")).toBe(
     `reset on #${passwordHash} sanitize-payload ~tenant:acme:* resetchannels &tenant:acme:*`,
   );
   expect(rules.slice(7)).toEqual(tenantCommands);
+});
+
+it("of a suspended tenant are the same, but off", () => {
+  const suspended = aclRules({ user, prefix, passwordHash, commands: tenantCommands, enabled: false });
+  expect(suspended).toEqual(rules.map((rule) => (rule === "on" ? "off" : rule)));
 });
 
 it("start from nothing: SETUSER adds to what is there", () => {

@@ -38,6 +38,8 @@ export function tenantProgram(over: Partial<TenantArgs> = {}): () => void {
     operatorNetworks: ["127.0.0.0/8", "10.12.0.0/16"],
     recipients: [],
     allowDestroy: false,
+    suspended: false,
+    suspensionReason: "",
     postgresqlConnectionLimit: 20,
     postgresqlStatementTimeout: 0,
     postgresqlIdleTransactionTimeout: 600_000,

@@ -2,6 +2,7 @@
 // real one runs in test/stack).
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
+import { isDeepStrictEqual } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
 import { tenantNames } from "../../components/names.ts";
 import { bucketPolicy } from "../../components/object-storage.ts";
@@ -142,7 +143,7 @@ describe("the inputs are exactly these", () => {
         idleInTransactionSessionTimeout: 600_000,
       },
     ],
-    ["RoleLogin", "acme", { role, database, verifier: secret(verifier) }],
+    ["RoleLogin", "acme", { role, database, verifier: secret(verifier), login: true }],
     ["DatabaseHardening", "acme", { database, version: catalogsVersion }],
     [
       "index/database:Database",
@@ -201,17 +202,20 @@ describe("the inputs are exactly these", () => {
         },
       },
     ],
-    ["QdrantAccess", "acme", { tenant: "acme", jti: "token-id" }],
+    ["QdrantAccess", "acme", { tenant: "acme", jti: "token-id", enabled: true }],
     [
       "RedisAclUser",
       "acme",
-      { user: role, prefix: "tenant:acme:", passwordHash: secret(passwordHash), commands: [...tenantCommands] },
+      {
+        ...{ user: role, prefix: "tenant:acme:", passwordHash: secret(passwordHash), commands: [...tenantCommands] },
+        enabled: true,
+      },
     ],
     [
       "Command",
       "acme",
       {
-        create: "node cli/tenant.ts verify acme --json",
+        create: "node cli/tenant.ts verify acme --expect active --json",
         dir: "..",
         environment: {},
         logging: "stderr",
@@ -219,7 +223,7 @@ describe("the inputs are exactly these", () => {
       },
     ],
     ["VerificationRecord", "acme", { tenant: "acme", report: "the report" }],
-    ["AuditEvent", "acme", { tenant: "acme", reportId: "report-id" }],
+    ["AuditEvent", "acme", { tenant: "acme", reportId: "report-id", suspended: false, reason: "" }],
     [
       "RegistryRow",
       "acme",
@@ -238,6 +242,8 @@ describe("the inputs are exactly these", () => {
         credentialsRef: "acme/secrets.enc.yaml",
         reportId: "report-id",
         verifiedAt: "2026-02-11T12:00:03Z",
+        suspended: false,
+        suspensionReason: "",
       },
     ],
     ["DataGuard", "acme", { tenant: "acme", allowDestroy: false }],
@@ -272,6 +278,34 @@ describe("the inputs are exactly these", () => {
     expect(find(shared, "Command", "acme").inputs).toMatchObject({
       environment: { TENANT_RECIPIENTS: recipients.join(",") },
     });
+  });
+
+  it("of a suspended tenant only what lets it in, what proves that, and what says so is another", async () => {
+    const suspended = await register(outputs, tenantProgram({ suspended: true, suspensionReason: "unpaid" }));
+    expect(tree(suspended)).toEqual(tree(all));
+    const differing = suspended.flatMap(({ type, name, inputs }) => {
+      const before = (all.find((one) => one.type === type && one.name === name)?.inputs ?? {}) as Record<
+        string,
+        unknown
+      >;
+      const keys = Object.keys(inputs).filter((key) => !isDeepStrictEqual(before[key], (inputs as typeof before)[key]));
+      return keys.map((key) => [type.split(":").at(-1), key, (inputs as typeof before)[key]]);
+    });
+    expect(differing.sort()).toEqual(
+      [
+        ["IamPolicy", "policy", bucketPolicy(bucket, { suspended: true })],
+        ["Role", "login", false],
+        ["RoleLogin", "login", false],
+        ["QdrantAccess", "enabled", false],
+        ["RedisAclUser", "enabled", false],
+        ["Command", "create", "node cli/tenant.ts verify acme --expect suspended --json"],
+        ["Command", "triggers", [expect.stringMatching(/^[0-9a-f]{64}$/)]],
+        ["AuditEvent", "suspended", true],
+        ["AuditEvent", "reason", "unpaid"],
+        ["RegistryRow", "suspended", true],
+        ["RegistryRow", "suspensionReason", "unpaid"],
+      ].sort(),
+    );
   });
 });
 
