@@ -30,7 +30,13 @@ const shapes = [
  * from servers and clients: none is known to hold a secret, and none will through here.
  */
 export function withoutSecrets(text: string, env: NodeJS.ProcessEnv = process.env): string {
-  const known = ["MINIO_ROOT_PASSWORD", "PGPASSWORD", "QDRANT_API_KEY", "PULUMI_CONFIG_PASSPHRASE"]
+  const known = [
+    "MINIO_ROOT_PASSWORD",
+    "PGPASSWORD",
+    "QDRANT_API_KEY",
+    "PULUMI_CONFIG_PASSPHRASE",
+    "EXPORT_S3_SECRET_KEY",
+  ]
     .map((name) => env[name] ?? "")
     .filter((secret) => secret.length >= 8);
   const cleared = known.reduce((rest, secret) => rest.replaceAll(secret, "[secret]"), text);

@@ -3,8 +3,10 @@ import { Command, CommanderError } from "commander";
 import { auditCommand } from "./commands/audit.ts";
 import { credentialsCommand } from "./commands/credentials.ts";
 import { deprovisionCommand } from "./commands/deprovision.ts";
+import { exportCommand } from "./commands/export.ts";
 import { listCommand } from "./commands/list.ts";
 import { provisionCommand } from "./commands/provision.ts";
+import { restoreCommand } from "./commands/restore.ts";
 import { resumeCommand, suspendCommand } from "./commands/suspend.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { showError } from "./errors.ts";
@@ -41,6 +43,7 @@ Each command explains itself: npm run tenant -- provision --help`,
   const commands = [
     ...[provisionCommand(), deprovisionCommand(), suspendCommand(), resumeCommand()],
     ...[verifyCommand(), credentialsCommand(), listCommand(), auditCommand()],
+    ...[exportCommand(), restoreCommand()],
   ];
   for (const command of commands) tenant.addCommand(command.copyInheritedSettings(tenant));
   return tenant;

@@ -6,6 +6,8 @@ import { note } from "./output.ts";
 export interface Progress {
   /** Replaces the news behind the title. */
   readonly news: (text: string) => void;
+  /** How much of it is done, beside the news: shown on a terminal only, for it changes all the time. */
+  readonly amount: (text: string) => void;
   /** For `Watch`. */
   readonly steps: (steps: readonly PlanStep[]) => void;
   readonly end: () => void;
@@ -20,13 +22,18 @@ export async function beginProgress(title: string): Promise<Progress> {
   if (terminal) spinner.start();
   else note(title);
   const told = new Set<string>();
+  let last = "";
   const news = (text: string): void => {
-    if (terminal) spinner.text = text === "" ? title : `${title}: ${text}`;
+    last = text === "" ? title : `${title}: ${text}`;
+    if (terminal) spinner.text = last;
     else if (text !== "" && !told.has(text)) note(`  ${text}`);
     told.add(text);
   };
   return {
     news,
+    amount: (text) => {
+      if (terminal) spinner.text = `${last}, ${text}`;
+    },
     steps: (steps) => {
       const names = steps.map(({ number, name }) => (number === 0 ? name : `${number} ${name}`));
       if (terminal) news(names.length === 0 ? "" : `step ${names.join(", ")}`);

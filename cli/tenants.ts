@@ -1,7 +1,7 @@
 // Which tenants there are, for people who mistyped one.
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
-import { idProblem } from "../components/names.ts";
+import { canaryId, idProblem } from "../components/names.ts";
 import { root } from "../toolchain/paths.ts";
 import { Problem } from "./errors.ts";
 
@@ -39,6 +39,16 @@ export async function unknownTenant(id: string): Promise<Problem> {
   const alike = similar(id, known);
   const which = alike.length > 0 ? ` Did you mean ${alike.join(" or ")}?` : "";
   return new Problem(`${wrong ?? `There is no tenant ${id}`}.${which} All tenants: npm run tenant -- list`);
+}
+
+/**
+ * A tenant without credentials is mistyped, or not of this checkout.
+ * @throws Problem that says which ones are alike.
+ */
+export async function requireTenant(id: string): Promise<void> {
+  const { secretFiles } = await import("../providers/clients/secrets-dir.ts");
+  if ((id === canaryId || idProblem(id) === undefined) && existsSync(secretFiles(id).folder)) return;
+  throw await unknownTenant(id);
 }
 
 /** The words at most two changes away from `word` (one when it is short), nearest first. */

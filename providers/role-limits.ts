@@ -12,9 +12,11 @@ export interface RoleLimitsInputs {
 }
 
 async function currentLimit(client: Client, role: string): Promise<string | undefined> {
+  // One for a database alone comes first: it wins there.
   const { rows } = await client.query<{ setting: string }>(
-    `SELECT substring(setting FROM 'temp_file_limit=(.*)') AS setting FROM pg_roles, unnest(rolconfig) AS setting
-     WHERE rolname = $1 AND setting LIKE 'temp\\_file\\_limit=%'`,
+    `SELECT substring(setting FROM 'temp_file_limit=(.*)') AS setting FROM pg_db_role_setting, unnest(setconfig) AS setting
+     WHERE setrole = (SELECT oid FROM pg_roles WHERE rolname = $1) AND setting LIKE 'temp\\_file\\_limit=%'
+     ORDER BY setdatabase = 0`,
     [role],
   );
   return rows[0]?.setting;
@@ -28,6 +30,15 @@ export const provider = dynamicProvider<RoleLimitsInputs, RoleLimitsInputs>({
     await withAdmin(async (client) => {
       const role = client.escapeIdentifier(desired.role);
       await client.query(`ALTER ROLE ${role} SET temp_file_limit = ${client.escapeLiteral(desired.tempFileLimit)}`);
+      // A killed restore leaves one off in the tenant's own (cli/snapshot/postgresql.ts).
+      const { rows } = await client.query<{ name: string }>(
+        `SELECT datname AS name FROM pg_db_role_setting JOIN pg_database ON pg_database.oid = setdatabase
+         WHERE setrole = (SELECT oid FROM pg_roles WHERE rolname = $1) AND setconfig::text LIKE '%temp\\_file\\_limit=%'`,
+        [desired.role],
+      );
+      for (const { name } of rows) {
+        await client.query(`ALTER ROLE ${role} IN DATABASE ${client.escapeIdentifier(name)} RESET temp_file_limit`);
+      }
     });
     return desired;
   },

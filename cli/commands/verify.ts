@@ -1,6 +1,5 @@
 // tenant verify ID: proves the isolation with the tenant's own credentials. The Pulumi program runs the same command.
 import { Command, Option } from "commander";
-import { existsSync } from "node:fs";
 import type { Check } from "../verify/report.ts";
 
 interface Options {
@@ -33,7 +32,8 @@ Example: npm run tenant -- verify acme`,
 async function verify(id: string, { expect, json }: Options): Promise<void> {
   const { useStackConfig } = await import("../environment.ts");
   await useStackConfig(id);
-  await requireCredentials(id);
+  const { requireTenant } = await import("../tenants.ts");
+  await requireTenant(id);
   const { formatReport, verifyAndStore } = await import("../verify/index.ts");
   const { note, say, sayJson } = await import("../output.ts");
   const { configuredRecipients } = await import("../recipients.ts");
@@ -60,13 +60,4 @@ export function failed({ store, test, result, expected, detail }: Check): string
 async function registeredAsSuspended(id: string): Promise<boolean> {
   const { isSuspended } = await import("../tenants.ts");
   return isSuspended(id);
-}
-
-/** A tenant without credentials is mistyped, or not of this checkout: a report of nothing but errors would not say so. */
-async function requireCredentials(id: string): Promise<void> {
-  const { secretFiles } = await import("../../providers/clients/secrets-dir.ts");
-  const { idProblem, canaryId } = await import("../../components/names.ts");
-  if ((id === canaryId || idProblem(id) === undefined) && existsSync(secretFiles(id).folder)) return;
-  const { unknownTenant } = await import("../tenants.ts");
-  throw await unknownTenant(id);
 }

@@ -19,7 +19,9 @@ export type EventType =
   | "TENANT_RESUMED"
   | "TENANT_PROVISION_FAILED"
   | "TENANT_DEPROVISIONING"
-  | "TENANT_DEPROVISIONED";
+  | "TENANT_DEPROVISIONED"
+  | "TENANT_EXPORTED"
+  | "TENANT_RESTORED";
 
 /** An event to record. */
 export interface NewEvent {

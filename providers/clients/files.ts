@@ -4,7 +4,7 @@ import { open, rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 
 /** Writes `text` beside `file` with `mode`, syncs it, and renames it into place. */
-export async function writeAtomically(file: string, text: string, mode: number): Promise<void> {
+export async function writeAtomically(file: string, text: string | Uint8Array, mode: number): Promise<void> {
   const temporary = `${file}.${randomBytes(6).toString("hex")}.new`;
   try {
     // Only a new file: nobody's link, prepared under that name, is followed.

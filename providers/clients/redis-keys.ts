@@ -2,13 +2,17 @@
 import type { Redis } from "ioredis";
 import { onEveryNode, type ConnectedNode } from "./redis-nodes.ts";
 
-async function eachKeyBatch(client: Redis, prefix: string, use: (keys: string[]) => Promise<void>): Promise<void> {
-  const pattern = `${prefix.replace(/[\\*?[\]]/g, "\\$&")}*`;
+/** The pattern of SCAN for everything that starts with `prefix`. */
+export const globOf = (prefix: string): string => `${prefix.replace(/[\\*?[\]]/g, "\\$&")}*`;
+
+async function eachKeyBatch(client: Redis, prefix: string, use: (keys: Buffer[]) => Promise<void>): Promise<void> {
+  const pattern = globOf(prefix);
   let cursor = "0";
   do {
-    const [next, keys] = await client.scan(cursor, "MATCH", pattern, "COUNT", 1000);
+    // As bytes: a name that is no UTF-8 would be another name as text, and never be deleted.
+    const [next, keys] = await client.scanBuffer(cursor, "MATCH", pattern, "COUNT", 1000);
     if (keys.length > 0) await use(keys);
-    cursor = next;
+    cursor = next.toString();
   } while (cursor !== "0");
 }
 

@@ -121,6 +121,11 @@ const cases: readonly Case[] = [
     outside: { change: () => sql(`ALTER ROLE ${role} SET temp_file_limit = '-1'`) },
   },
   {
+    file: "role-limits",
+    inputs: () => ({ role, tempFileLimit: "10MB" }),
+    outside: { change: () => sql(`ALTER ROLE ${role} IN DATABASE ${database} SET temp_file_limit = '-1'`) },
+  },
+  {
     file: "role-login",
     inputs: () => ({ role, database, verifier: scramVerifier(role, "one"), login: true }),
     changed: () => ({ role, database, verifier: scramVerifier(role, "two"), login: false }),
