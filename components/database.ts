@@ -68,7 +68,8 @@ export class Database extends ComponentResource {
         // A little more than the role's: administrators still get in when the tenant uses all of its own.
         connectionLimit: args.connectionLimit + 5,
       },
-      { ...child, dependsOn: [login] },
+      // What a database was copied from cannot be changed, nor read: an adopted one's would be a difference that replaces it.
+      { ...child, dependsOn: [login], ignoreChanges: ["template"] },
     );
 
     // Before the first session of a native resource inside: it would find functions of the tenant by unqualified names.

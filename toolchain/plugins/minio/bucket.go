@@ -107,6 +107,9 @@ func (b *bucket) Read(
 		return gone, fmt.Errorf("unable to read the quota of bucket (%s): %w", req.ID, err)
 	}
 	args := req.Inputs
+	if args.Bucket == "" { // import
+		args.ACL = plugin.Ref("private")
+	}
 	args.Bucket = req.ID
 	plugin.Observe(&args.Quota, int(max(quota.Quota, quota.Size)), 0)
 	return infer.ReadResponse[bucketArgs, bucketState]{ID: req.ID, Inputs: args, State: b.state(args, clients)}, nil

@@ -54,17 +54,33 @@ func (u *userPolicyAttachment) Read(
 	if err != nil {
 		return gone, err
 	}
-	info, err := clients.admin.GetUserInfo(ctx, req.State.UserName)
+	id, state := req.ID, req.State
+	if state.UserName == "" {
+		if id, state, err = imported(req.ID); err != nil {
+			return gone, err
+		}
+	}
+	info, err := clients.admin.GetUserInfo(ctx, state.UserName)
 	if isCode(err, noSuchUser) {
 		return gone, nil
 	}
 	if err != nil {
-		return gone, fmt.Errorf("fail to load user infos (%s): %w", req.State.UserName, err)
+		return gone, fmt.Errorf("fail to load user infos (%s): %w", state.UserName, err)
 	}
-	if !slices.Contains(strings.Split(info.PolicyName, ","), req.State.PolicyName) {
+	if !slices.Contains(strings.Split(info.PolicyName, ","), state.PolicyName) {
 		return gone, nil
 	}
-	return infer.ReadResponse[attachmentArgs, attachmentArgs]{ID: req.ID, Inputs: req.State, State: req.State}, nil
+	return infer.ReadResponse[attachmentArgs, attachmentArgs]{ID: id, Inputs: state, State: state}, nil
+}
+
+// imported is what an import says: the user and the policy in place of the id, which no server knows.
+func imported(given string) (id string, args attachmentArgs, err error) {
+	user, policy, both := strings.Cut(given, "/")
+	if !both || user == "" || policy == "" {
+		return "", args, fmt.Errorf("unexpected format of ID (%q), expected <user-name>/<policy_name>", given)
+	}
+	id, err = resource.NewUniqueHex(user+"-", 26, 0)
+	return id, attachmentArgs{UserName: user, PolicyName: policy}, err
 }
 
 // Delete fails when the user is gone already, as the official plugin does: `pulumi refresh` first.

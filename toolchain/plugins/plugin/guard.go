@@ -43,6 +43,9 @@ func (g guard) diff(ctx context.Context, req pulumi.DiffRequest) (pulumi.DiffRes
 	known := g.known[withoutPackage(req.Urn.Type())]
 	req.State = only(req.State, known.state)
 	req.OldInputs = only(req.OldInputs, known.inputs)
+	// The engine has put the old inputs in their place already. The inner provider would take the state's values instead,
+	// which the inputs need not say (a database's template), and see a change.
+	req.IgnoreChanges = nil
 	for _, name := range g.plugin.WriteOnly[string(req.Urn.Type().Name())] {
 		req.Inputs = req.Inputs.Delete(name)
 		req.OldInputs = req.OldInputs.Delete(name)
@@ -61,6 +64,7 @@ func (g guard) update(ctx context.Context, req pulumi.UpdateRequest) (pulumi.Upd
 	known := g.known[withoutPackage(req.Urn.Type())]
 	req.State = only(req.State, known.state)
 	req.OldInputs = only(req.OldInputs, known.inputs)
+	req.IgnoreChanges = nil // as in diff
 	return g.inner.Update(ctx, req)
 }
 

@@ -8,6 +8,11 @@ func Or[T any](property *T, fallback T) T {
 	return *property
 }
 
+// Ref is a property that is set.
+func Ref[T any](value T) *T {
+	return &value
+}
+
 // Observe records what the server says in an input, when the input says something else. The next `pulumi up` then sees
 // the difference to the program and repairs it. `absent` is what a property that is left out means.
 func Observe[T comparable](input **T, actual, absent T) {

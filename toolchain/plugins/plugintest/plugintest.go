@@ -165,12 +165,13 @@ func (s *Server) PreviewCreate(kind string, inputs Props) Props {
 	return s.unmarshal(answer.GetProperties())
 }
 
-// Diff returns the changed properties, sorted; those that replace the resource end in "!".
-func (i *Instance) Diff(inputs Props) []string {
+// Diff returns the changed properties, sorted; those that replace the resource end in "!". What is to be ignored, the engine has
+// left out of the inputs, or put back, before it asks.
+func (i *Instance) Diff(inputs Props, ignoring ...string) []string {
 	i.t.Helper()
 	answer, err := i.rpc.Diff(i.t.Context(), &pulumirpc.DiffRequest{
 		Id: i.ID, Urn: i.urn(i.Kind), Olds: i.marshal(i.State), OldInputs: i.marshal(i.Inputs),
-		News: i.marshal(i.checked(i.Kind, inputs)),
+		News: i.marshal(i.checked(i.Kind, inputs)), IgnoreChanges: ignoring,
 	})
 	if err != nil {
 		i.t.Fatalf("diff %s: %v", i.Kind, err)
@@ -218,6 +219,19 @@ func (i *Instance) Refresh() bool {
 	}
 	i.Inputs, i.State = i.unmarshal(answer.GetInputs()), i.unmarshal(answer.GetProperties())
 	return true
+}
+
+// Import reads a resource that exists, by its import id alone. Nil: there is none.
+func (s *Server) Import(kind, id string) (*Instance, error) {
+	s.t.Helper()
+	answer, err := s.rpc.Read(s.t.Context(), &pulumirpc.ReadRequest{Id: id, Urn: s.urn(kind)})
+	if err != nil || answer.GetId() == "" {
+		return nil, err
+	}
+	return &Instance{
+		Server: s, Kind: kind, ID: answer.GetId(),
+		Inputs: s.unmarshal(answer.GetInputs()), State: s.unmarshal(answer.GetProperties()),
+	}, nil
 }
 
 // Delete deletes the resource.

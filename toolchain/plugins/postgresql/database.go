@@ -81,8 +81,9 @@ func (d *database) Read(
 ) (infer.ReadResponse[databaseArgs, databaseState], error) {
 	response := infer.ReadResponse[databaseArgs, databaseState]{ID: req.ID, Inputs: req.Inputs, State: req.State}
 	state, inputs := &response.State, &response.Inputs
-	if state.Name == "" { // import
-		state.Name = req.ID
+	if state.Name == "" { // import; what it was copied from, no server remembers
+		state.Name, state.Template = req.ID, "template0"
+		inputs.AllowConnections = plugin.Ref(true)
 	}
 	exists, err := d.observe(ctx, state)
 	if err != nil || !exists {

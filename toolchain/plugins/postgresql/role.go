@@ -120,6 +120,7 @@ func (r *role) Read(
 	state, inputs := &response.State, &response.Inputs
 	if state.Name == "" { // import
 		state.Name = req.ID
+		inputs.EncryptedPassword, inputs.Inherit, inputs.ValidUntil = plugin.Ref(true), plugin.Ref(true), plugin.Ref(forever)
 	}
 	exists := false
 	err := r.connected(ctx, r.database, func(connection *pgx.Conn) (err error) {
