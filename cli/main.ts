@@ -1,5 +1,6 @@
 // The tenant command: its subcommands, what comes before each of them, and how an error is shown.
 import { Command, CommanderError } from "commander";
+import { adoptCommand } from "./commands/adopt.ts";
 import { auditCommand } from "./commands/audit.ts";
 import { credentialsCommand } from "./commands/credentials.ts";
 import { deprovisionCommand } from "./commands/deprovision.ts";
@@ -41,7 +42,7 @@ Each command explains itself: npm run tenant -- provision --help`,
       await deliverKeptEvents();
     });
   const commands = [
-    ...[provisionCommand(), deprovisionCommand(), suspendCommand(), resumeCommand()],
+    ...[provisionCommand(), deprovisionCommand(), adoptCommand(), suspendCommand(), resumeCommand()],
     ...[verifyCommand(), credentialsCommand(), listCommand(), auditCommand()],
     ...[exportCommand(), restoreCommand()],
   ];

@@ -1,5 +1,5 @@
 // A tenant's age key, its five secrets and the SOPS file that holds them (plan, section 6).
-import { ComponentResource, type ComponentResourceOptions, type Output } from "@pulumi/pulumi";
+import { ComponentResource, secret, type ComponentResourceOptions, type Output } from "@pulumi/pulumi";
 import { RandomPassword } from "@pulumi/random";
 import { AgeKey } from "../providers/age-key.ts";
 import { QdrantToken } from "../providers/qdrant-token.ts";
@@ -12,6 +12,16 @@ export interface TenantCredentialsArgs {
   readonly qdrantTokenDays: number;
   /** age public keys that open the SOPS file beside the tenant's own. */
   readonly recipients: readonly string[];
+  /** Those of a tenant that was adopted with them. @default new ones */
+  readonly adoptedSecrets?: AdoptedSecrets;
+}
+
+/** The secrets a tenant had before it was adopted: its applications go on using them. */
+export interface AdoptedSecrets {
+  readonly minio: string;
+  readonly postgresql: string;
+  readonly redis: string;
+  readonly api: string;
 }
 
 /** 44 letters and digits: 262 bits, at least the plan's `openssl rand -base64 32`. (RandomBytes: its id is the secret.) */
@@ -35,8 +45,10 @@ export class TenantCredentials extends ComponentResource {
 
     const key = new AgeKey(name, { tenant: names.id }, child);
 
-    const generate = (what: string) =>
-      new RandomPassword(`${name}-${what}`, strength, { ...child, dependsOn: [key] }).result;
+    const generate = (what: keyof AdoptedSecrets): Output<string> =>
+      args.adoptedSecrets === undefined
+        ? new RandomPassword(`${name}-${what}`, strength, { ...child, dependsOn: [key] }).result
+        : secret(args.adoptedSecrets[what]);
     this.minioSecretKey = generate("minio");
     this.postgresPassword = generate("postgresql");
     this.redisPassword = generate("redis");

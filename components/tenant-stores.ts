@@ -1,6 +1,6 @@
 // A tenant's credentials and its place in the four stores: steps 1 to 7 of the plan's section 7.1.
 import { ComponentResource, type ComponentResourceOptions } from "@pulumi/pulumi";
-import { TenantCredentials } from "./credentials.ts";
+import { TenantCredentials, type AdoptedSecrets } from "./credentials.ts";
 import { Database } from "./database.ts";
 import { KeySpace } from "./key-space.ts";
 import type { TenantNames } from "./names.ts";
@@ -14,6 +14,7 @@ export type TenantStoresArgs = StoreSettings & {
   readonly networks: readonly string[];
   /** age public keys that open the SOPS file beside the tenant's own. */
   readonly recipients: readonly string[];
+  readonly adoptedSecrets?: AdoptedSecrets;
 };
 
 /** Credentials first; then the four stores, which do not wait for each other. */
@@ -25,7 +26,8 @@ export class TenantStores extends ComponentResource {
     const { names, qdrantTokenDays, recipients, suspended } = args;
     const child = { parent: this };
 
-    const credentials = new TenantCredentials(name, { names, qdrantTokenDays, recipients }, child);
+    const adopted = args.adoptedSecrets === undefined ? {} : { adoptedSecrets: args.adoptedSecrets };
+    const credentials = new TenantCredentials(name, { names, qdrantTokenDays, recipients, ...adopted }, child);
     const store = { ...child, dependsOn: [credentials] };
 
     new ObjectStorage(

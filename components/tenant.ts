@@ -11,6 +11,7 @@ import { DataGuard } from "../providers/data-guard.ts";
 import type { QdrantCollectionInputs } from "../providers/qdrant-collection.ts";
 import { RegistryRow } from "../providers/registry-row.ts";
 import { Reservation } from "../providers/reservation.ts";
+import type { AdoptedSecrets } from "./credentials.ts";
 import { tenantNames, type TenantNames } from "./names.ts";
 import { bucketPolicy } from "./object-storage.ts";
 import { TenantStores } from "./tenant-stores.ts";
@@ -53,7 +54,11 @@ export interface TenantSettings extends StoreSettings {
   readonly suspensionReason: string;
 }
 
-export type TenantArgs = TenantSettings & { readonly stack: string };
+export type TenantArgs = TenantSettings & {
+  readonly stack: string;
+  /** Secret. Those of a tenant that was adopted with them. @default new ones */
+  readonly adoptedSecrets?: AdoptedSecrets;
+};
 
 /** One tenant: isolated storage in four stores, proven, recorded, registered. */
 export class Tenant extends ComponentResource {
@@ -115,7 +120,10 @@ export class Tenant extends ComponentResource {
 }
 
 /** Changes with every setting, rule and secret of the tenant, and gives none of them away. */
-function digest({ allowDestroy: _, ...settings }: TenantArgs, { credentials }: TenantStores): Output<string> {
+function digest(
+  { allowDestroy: _, adoptedSecrets: __, ...settings }: TenantArgs,
+  { credentials }: TenantStores,
+): Output<string> {
   const rules = [bucketPolicy(tenantNames(settings.id).bucket), strictMode(settings), tenantCommands, catalogsVersion];
   const { minioSecretKey, postgresPassword, redisPassword, tenantApiKey } = credentials;
   const secrets = [minioSecretKey, postgresPassword, redisPassword, tenantApiKey];

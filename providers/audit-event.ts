@@ -1,5 +1,5 @@
 // TENANT_PROVISIONED after the first verification (plan, section 7.2), TENANT_SUSPENDED or TENANT_RESUMED after the one that proves
-// it, TENANT_UPDATED after every other.
+// it, TENANT_UPDATED after every other, also the first of an adopted tenant.
 import type { CustomResourceOptions, Input, Output } from "@pulumi/pulumi";
 import { emitEvent, events, lastEvent, type EventType } from "./clients/audit.ts";
 import { withPlatform } from "./clients/platform-db.ts";
@@ -20,8 +20,8 @@ interface AuditEventState extends AuditEventInputs {
   readonly eventId: string;
 }
 
-function typeOf(desired: AuditEventInputs, previous: AuditEventState | undefined): EventType {
-  if (previous === undefined) return "TENANT_PROVISIONED";
+function typeOf(desired: AuditEventInputs, previous: AuditEventState | undefined, adopted: boolean): EventType {
+  if (previous === undefined) return adopted ? "TENANT_UPDATED" : "TENANT_PROVISIONED";
   // The state of an earlier version does not say.
   if (!desired.suspended === !previous.suspended) return "TENANT_UPDATED";
   return desired.suspended ? "TENANT_SUSPENDED" : "TENANT_RESUMED";
@@ -38,7 +38,7 @@ export const provider = dynamicProvider<AuditEventInputs, AuditEventState>({
       if (last?.details["report_id"] === desired.reportId) return { ...desired, eventId: last.event_id };
       const eventId = await emitEvent(client, {
         tenant: desired.tenant,
-        type: typeOf(desired, previous),
+        type: typeOf(desired, previous, last?.event_type === "TENANT_ADOPTED"),
         details: {
           component: "provisioning-orchestrator",
           status: "success",

@@ -32,6 +32,7 @@ export const provider = dynamicProvider<BucketEncryptionInputs, BucketEncryption
   describe: ({ bucket }) => `encryption of bucket ${bucket}`,
   id: ({ bucket }) => bucket,
   inputs: { bucket: "replace", algorithm: "update" },
+  adopts: true,
   async ensure(desired) {
     const client = await minioClient(servers());
     try {

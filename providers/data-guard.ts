@@ -52,7 +52,8 @@ export const provider = dynamicProvider<DataGuardInputs, DataGuardInputs>({
     if (holdsData) process.stderr.write(`tenant ${tenant}: deleting ${describeCounts(counts)}\n`);
     await withPlatform(async (client) => {
       const last = await lastEvent(client, tenant);
-      if (last === undefined || !["TENANT_PROVISIONED", "TENANT_UPDATED"].includes(last.event_type)) return;
+      if (last === undefined || !["TENANT_PROVISIONED", "TENANT_UPDATED", "TENANT_ADOPTED"].includes(last.event_type))
+        return;
       const details = { component: "provisioning-orchestrator", status: "started", ...counts };
       await emitEvent(client, { tenant, type: "TENANT_DEPROVISIONING", details });
     }, all);

@@ -17,6 +17,7 @@ export const provider = dynamicProvider<DatabaseHardeningInputs, DatabaseHardeni
   describe: ({ database }) => `hardening of database ${database}`,
   id: ({ database }) => database,
   inputs: { database: "replace", version: "update" },
+  adopts: true,
   async ensure(desired) {
     // From outside: the first session inside is protected already.
     await withAdmin((client) => protectSuperusers(client, desired.database));

@@ -2,6 +2,7 @@
 // `ensure`, one `observe` and one `remove`.
 import type { dynamic } from "@pulumi/pulumi";
 import { isDeepStrictEqual } from "node:util";
+import { adopting } from "./clients/adopting.ts";
 import { refuseLoudVariables } from "./clients/loud-variables.ts";
 import { servers, usePluginConfig } from "./clients/servers.ts";
 import { tlsProblems } from "./clients/tls-problems.ts";
@@ -20,6 +21,8 @@ export interface Lifecycle<I extends object, O extends I> {
   readonly observe: (recorded: O) => Promise<O | undefined>;
   /** Absent is done; anything else throws. */
   readonly remove: (recorded: O) => Promise<void>;
+  /** While a tenant is adopted, one that exists is recorded as it is, for the next update to change. @default it is ensured */
+  readonly adopts?: true;
 }
 
 /** The engine's stand-in for a value that is only known after the update. */
@@ -28,6 +31,12 @@ const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 function pick<I extends object, O extends I>(lifecycle: Lifecycle<I, O>, from: Partial<I>): Partial<I> {
   const keys = Object.keys(lifecycle.inputs) as (keyof I)[];
   return Object.fromEntries(keys.filter((key) => from[key] !== undefined).map((key) => [key, from[key]])) as Partial<I>;
+}
+
+/** What is known of one that was not found: every other input is a difference. */
+function identityOf<I extends object, O extends I>({ inputs }: Lifecycle<I, O>, desired: I): Partial<I> {
+  const keys = (Object.keys(inputs) as (keyof I)[]).filter((key) => inputs[key] === "replace");
+  return Object.fromEntries(keys.map((key) => [key, desired[key]])) as Partial<I>;
 }
 
 /** The message, and the reason behind it where the message does not say it ("fetch failed", "Internal Server Error"). */
@@ -73,7 +82,8 @@ async function naming<T>(verb: string, what: string, work: () => Promise<T>): Pr
 export function dynamicProvider<I extends object, O extends I>(
   lifecycle: Lifecycle<I, O>,
 ): Required<dynamic.ResourceProvider<I, O>> {
-  const { describe, ensure, id, inputs, observe, remove } = lifecycle;
+  const { adopts = false, describe, ensure, id, inputs, observe, remove } = lifecycle;
+  const asItIs = () => adopts && adopting() !== undefined;
   return {
     async configure({ config }) {
       usePluginConfig((key) => config.get(key));
@@ -86,6 +96,7 @@ export function dynamicProvider<I extends object, O extends I>(
       };
     },
     async diff(_id, olds, news) {
+      if (asItIs()) return { changes: false };
       const changed = (Object.keys(inputs) as (keyof I & string)[]).filter(
         (key) => !isDeepStrictEqual(olds[key], news[key]),
       );
@@ -93,7 +104,12 @@ export function dynamicProvider<I extends object, O extends I>(
       return { changes: changed.length > 0, replaces, deleteBeforeReplace: replaces.length > 0 };
     },
     async create(news) {
-      const outs = await naming("create", describe(news), () => ensure(pick(lifecycle, news) as I));
+      const desired = pick(lifecycle, news) as I;
+      if (asItIs()) {
+        const found = await naming("read", describe(news), () => observe(desired as O));
+        return { id: id(news), outs: found ?? (identityOf(lifecycle, desired) as O) };
+      }
+      const outs = await naming("create", describe(news), () => ensure(desired));
       return { id: id(news), outs };
     },
     async read(currentId, recorded) {

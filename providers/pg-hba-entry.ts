@@ -10,6 +10,7 @@ export const provider = dynamicProvider<HbaEntry, HbaEntry>({
   describe: ({ database, role }) => `pg_hba.conf lines of database ${database}, role ${role}`,
   id: ({ database }) => database,
   inputs: { database: "replace", role: "replace", networks: "update", encrypted: "update" },
+  adopts: true,
   async ensure(desired) {
     await withAdmin((client) => editHba(client, (text) => withEntry(text, desired)));
     return desired;

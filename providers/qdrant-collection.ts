@@ -77,6 +77,7 @@ export const provider = dynamicProvider<QdrantCollectionInputs, QdrantCollection
     strictMode: "update",
     payloadIndexes: "update",
   },
+  adopts: true,
   async ensure(desired) {
     const client = await qdrantClient(servers());
     const info = await find(client, desired.collection);

@@ -87,6 +87,7 @@ export const provider = dynamicProvider<RedisAclUserInputs, RedisAclUserState>({
   describe: ({ user }) => `Redis ACL user ${user}`,
   id: ({ user }) => user,
   inputs: { user: "replace", prefix: "replace", passwordHash: "update", commands: "update", enabled: "update" },
+  adopts: true,
   async ensure(desired, previous) {
     return withRedisNodes(servers(), async (nodes, { cluster }) => {
       const commands = cluster ? [...desired.commands, ...clusterCommands] : desired.commands;

@@ -2,6 +2,7 @@
 import type { CustomResourceOptions } from "@pulumi/pulumi";
 import type { Client } from "pg";
 import { tenantNames } from "../components/names.ts";
+import { adopting } from "./clients/adopting.ts";
 import { emitEvent, lastEvent } from "./clients/audit.ts";
 import { withPlatform } from "./clients/platform-db.ts";
 import { release, reservationOf, reserve } from "./clients/reservations.ts";
@@ -32,6 +33,7 @@ async function requireNew(client: Client, tenant: string, all: Servers): Promise
         `it was touched. Use the backend that holds its state: PULUMI_BACKEND_URL`,
     );
   }
+  if (adopting() === tenant) return; // What exists is to be taken over.
   const taken = await tracesOf(tenantNames(tenant), all, { keys: true });
   if (taken.length === 0) return;
   throw new Error(

@@ -26,6 +26,7 @@ export const provider = dynamicProvider<RoleLimitsInputs, RoleLimitsInputs>({
   describe: ({ role }) => `limits of role ${role}`,
   id: ({ role }) => role,
   inputs: { role: "replace", tempFileLimit: "update" },
+  adopts: true,
   async ensure(desired) {
     await withAdmin(async (client) => {
       const role = client.escapeIdentifier(desired.role);

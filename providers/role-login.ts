@@ -43,6 +43,7 @@ export const provider = dynamicProvider<RoleLoginInputs, RoleLoginInputs>({
   describe: ({ role }) => `login of role ${role}`,
   id: ({ role }) => role,
   inputs: { role: "replace", database: "replace", verifier: "update", login: "update" },
+  adopts: true,
   async ensure(desired) {
     await withAdmin(async (client) => {
       const { rows } = await client.query<{ now: string }>("SELECT clock_timestamp()::text AS now");

@@ -10,6 +10,7 @@ import { networkProblem, overlap } from "../components/networks.ts";
 import { isPrivateKey, recipientProblem } from "../components/recipients.ts";
 import type { TenantSettings } from "../components/tenant.ts";
 import { settings as serverSettings, unencryptedSettings } from "../providers/clients/servers.ts";
+import { adoptionKeys, adoptionProblems } from "./adopted.ts";
 
 /** The project's namespace in configuration files. */
 const namespace = "tenant-storage:";
@@ -162,12 +163,12 @@ function fail(stack: string, problems: readonly string[]): never {
 
 /** The project's settings in `config`, and those that are encrypted, which are never looked at: a message could repeat them. */
 function settingsIn(config: Readonly<Record<string, string>>, secretKeys: readonly string[]) {
-  const serverKeys: readonly string[] = Object.values(serverSettings).map(({ config: key }) => key);
+  const otherKeys: readonly string[] = [...Object.values(serverSettings).map((one) => one.config), ...adoptionKeys];
   const given: [string, unknown][] = [];
   const encrypted: string[] = [];
   for (const [name, text] of Object.entries(config)) {
     const key = name.slice(namespace.length);
-    if (!name.startsWith(namespace) || serverKeys.includes(key)) continue;
+    if (!name.startsWith(namespace) || otherKeys.includes(key)) continue;
     if (secretKeys.includes(name) && Object.hasOwn(schema.shape, key)) encrypted.push(key);
     else given.push([key, decode(text, key)]);
   }
@@ -233,7 +234,7 @@ export function tenantSettings(
     const twin = usable.slice(0, index).find((other) => other === one || overlap(one, other));
     if (twin !== undefined) problems.push(`network: ${one} and ${twin} of this tenant overlap: keep one`);
   }
-  problems.push(...twiceNamed(given["recipients"]));
+  problems.push(...twiceNamed(given["recipients"]), ...adoptionProblems(stack, config, secretKeys));
   if (parsed.success && parsed.data.suspensionReason !== "" && !parsed.data.suspended) {
     problems.push("suspensionReason: the tenant is not suspended: remove it, or set suspended: true");
   }

@@ -3,6 +3,7 @@ import { getStack, runtime, type Inputs } from "@pulumi/pulumi";
 import resources from "@pulumi/pulumi/proto/resource_pb.js";
 import { setTimeout } from "node:timers/promises";
 import { dynamicProvider } from "../components/dynamic-provider.ts";
+import { adopting } from "../providers/clients/adopting.ts";
 
 // Every resource takes several stacks of the SDK's own calls, mapped back to its sources: a third of a second a run, which
 // only somebody who debugs the program has use for.
@@ -31,9 +32,25 @@ export default async function program(): Promise<Inputs> {
     return { auditLog, auditPublicKeys };
   }
   const settings = tenantSettings(stack, config);
+  const { adoptedSecrets } = await import("./adopted.ts");
   const { Tenant } = await import("../components/tenant.ts");
   const { minio, postgresql } = nativeProviders();
-  const tenant = new Tenant(settings.id, { ...settings, stack }, { providers: [dynamic, minio, postgresql] });
+  await takeOverIfAdopting(settings.id);
+  const secrets = adoptedSecrets(config);
+  const args = { ...settings, stack, ...(secrets === undefined ? {} : { adoptedSecrets: secrets }) };
+  const tenant = new Tenant(settings.id, args, { providers: [dynamic, minio, postgresql] });
   const { agePublicKey, endpoints, names, reportId } = tenant;
   return { ...names, endpoints, agePublicKey, reportId };
+}
+
+/** Asks the servers only when somebody adopts the tenant. */
+async function takeOverIfAdopting(id: string): Promise<void> {
+  if (adopting() !== id) return;
+  const [{ takeOver }, { existingOf }, { tenantNames }, { servers }] = await Promise.all([
+    import("../components/adoption.ts"),
+    import("../providers/clients/existing.ts"),
+    import("../components/names.ts"),
+    import("../providers/clients/servers.ts"),
+  ]);
+  takeOver(tenantNames(id), await existingOf(tenantNames(id), servers()));
 }

@@ -37,12 +37,18 @@ async function deprovision(id: string, { confirm, keepConfig, json }: Options): 
   await useStackConfig(id);
   const { note, say, sayJson } = await import("../output.ts");
   const { dataOf, deprovisionTenant, refusal } = await import("../engine/deprovision.ts");
-  const { allowsDestroy } = await import("../engine/stack-file.ts");
+  const { allowsDestroy, isAdopting } = await import("../engine/stack-file.ts");
   const { findStack } = await import("../engine/workspace.ts");
   const { describeCounts } = await import("../../providers/clients/traces.ts");
 
   const stack = await findStack(id);
   if (stack === undefined) throw await withoutStack(id);
+  if (isAdopting(id)) {
+    throw new Problem(
+      `The adoption of tenant ${id} is not complete. Nothing was deleted. Finish it first: npm run tenant -- adopt ${id}. ` +
+        `Or leave the tenant as it is: npm run tenant -- adopt ${id} --give-up`,
+    );
+  }
   const counts = await dataOf(id);
   const holdsData = Object.values(counts).some((count: number) => count > 0);
   const confirmed = confirm === id;

@@ -40,14 +40,21 @@ export async function failedProvision(run: FailedRun): Promise<Problem> {
   return new Problem(lines.filter((line) => line !== "").join("\n"), { cause: error });
 }
 
-/** Whether the tenant was registered before this run. */
-async function registration({ id, watch }: FailedRun): Promise<"before" | "not before" | "unknown"> {
+/** Whether the tenant was registered before this run, or adopted: then it was somebody's before this program knew it. */
+async function registration({ id, opened, watch }: FailedRun): Promise<"before" | "not before" | "unknown"> {
   try {
     const rows = (await stateOf(id)).resources.filter(({ type }) => type.endsWith(":RegistryRow"));
-    return rows.some(({ urn }) => !watch.created.has(urn)) ? "before" : "not before";
+    if (rows.some(({ urn }) => !watch.created.has(urn))) return "before";
+    return !opened.isNew && (await wasAdopted(id)) ? "before" : "not before";
   } catch {
     return "unknown";
   }
+}
+
+async function wasAdopted(id: string): Promise<boolean> {
+  const { withPlatform } = await import("../../providers/clients/platform-db.ts");
+  const { lastEvent } = await import("../../providers/clients/audit.ts");
+  return (await withPlatform((client) => lastEvent(client, id)))?.event_type === "TENANT_ADOPTED";
 }
 
 /** What cannot be known is not removed. */

@@ -12,6 +12,8 @@ export interface TenantRequest {
   readonly networks: readonly string[];
   /** The plan's shorthand for 10.<octet>.0.0/16. */
   readonly octet?: string;
+  /** Other settings by key; undefined takes one out. */
+  readonly settings?: Readonly<Record<string, unknown>>;
 }
 
 /** What suspend and resume ask for. */
@@ -43,7 +45,7 @@ function readFile(id: string): string | undefined {
 }
 
 /** Sets what was asked for; every other setting, comment and salt of the file stays. */
-function edited(id: string, before: string | undefined, { networks, octet }: TenantRequest): Document {
+function edited(id: string, before: string | undefined, { networks, octet, settings = {} }: TenantRequest): Document {
   const document = parseDocument(before ?? "");
   const broken = document.errors[0];
   if (broken !== undefined)
@@ -53,7 +55,26 @@ function edited(id: string, before: string | undefined, { networks, octet }: Ten
   if (networks.length > 0) document.setIn(["config", key("network")], document.createNode([...networks]));
   // Not a number: reported with all other problems.
   if (octet !== undefined) document.setIn(["config", key("octet")], /^-?\d+$/.test(octet) ? Number(octet) : octet);
+  for (const [name, value] of Object.entries(settings)) setSetting(document, name, value);
   return document;
+}
+
+function setSetting(document: Document, name: string, value: unknown): void {
+  if (value === undefined) document.deleteIn(["config", key(name)]);
+  else document.setIn(["config", key(name)], document.createNode(value));
+}
+
+/** Sets, or with undefined takes out, one setting of the file as it is now. */
+export async function changeSetting(id: string, name: string, value: unknown): Promise<void> {
+  const document = parseDocument(readFile(id) ?? "");
+  setSetting(document, name, value);
+  await writeAtomically(stackFile(id), document.toString(), 0o644);
+}
+
+/** A setting of the file as it is now; undefined when it has none. Encrypted ones are objects. */
+export function settingOf(id: string, name: string): unknown {
+  const { config } = (parseDocument(readFile(id) ?? "").toJS() ?? {}) as { config?: Record<string, unknown> | null };
+  return config?.[key(name)];
 }
 
 /** The configuration as the engine hands it to the program. Secret values are not looked at. */
@@ -134,10 +155,10 @@ export async function undoStackFile({ id, before }: StackFileEdit): Promise<void
 }
 
 /** Whether the file lets a destroy delete data, as it is now. */
-export function allowsDestroy(id: string): boolean {
-  const document = parseDocument(readFile(id) ?? "");
-  return String(document.getIn(["config", key("allowDestroy")])) === "true";
-}
+export const allowsDestroy = (id: string): boolean => String(settingOf(id, "allowDestroy")) === "true";
+
+/** Whether somebody has begun to adopt the tenant, and not come to the end. */
+export const isAdopting = (id: string): boolean => String(settingOf(id, "adopting")) === "true";
 
 /**
  * Takes the salt of another passphrase out of the file of a stack that does not exist yet: nothing is encrypted with it.

@@ -6,9 +6,9 @@ import "testing"
 func TestImport(t *testing.T) {
 	server, admin := start(t)
 	admin.query(t, "postgres", "CREATE ROLE plugin_import LOGIN CONNECTION LIMIT 3 VALID UNTIL '2040-01-02'")
-	t.Cleanup(func() { admin.query(t, "postgres", "DROP ROLE IF EXISTS plugin_import") })
 	role, err := server.Import(roleKind, "plugin_import")
 	noError(t, err)
+	t.Cleanup(func() { _ = role.Delete() })
 	wanted := props{"name": "plugin_import", "login": true, "connectionLimit": 3, "validUntil": role.State.Text("validUntil")}
 	equal(t, "change of the role", changes(role.Diff(wanted)), "")
 	equal(t, "checked again", role.Inputs.Text("inherit")+role.Inputs.Text("encryptedPassword"), "truetrue")
@@ -18,9 +18,9 @@ func TestImport(t *testing.T) {
 	equal(t, "absent role", absent == nil, true)
 
 	admin.query(t, "postgres", "CREATE DATABASE plugin_import TEMPLATE template0 OWNER plugin_import CONNECTION LIMIT 7")
-	t.Cleanup(func() { admin.query(t, "postgres", "DROP DATABASE IF EXISTS plugin_import") })
 	database, err := server.Import(databaseKind, "plugin_import")
 	noError(t, err)
+	t.Cleanup(func() { _ = database.Delete() })
 	equal(t, "template", database.State.Text("template"), "template0")
 	same := props{"name": "plugin_import", "connectionLimit": 7}
 	equal(t, "change of the database", changes(database.Diff(same)), "")
