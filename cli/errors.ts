@@ -17,11 +17,12 @@ export function showError(program: string, error: unknown, debug: boolean): void
   }
 }
 
-// Shapes of the secrets of a tenant: a password (components/credentials.ts), a token, an age key.
+// Shapes of the secrets of a tenant: a password (components/credentials.ts; the runbook's, of an adopted one), a token, an age key.
 const shapes = [
   /\beyJ[\w-]{10,}\.[\w-]{10,}\.[\w-]{10,}/g,
   /\bAGE-SECRET-KEY-[0-9A-Z]+/gi,
   /(?<![A-Za-z0-9])[A-Za-z0-9]{44}(?![A-Za-z0-9])/g,
+  /(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{43}=/g,
   /(?<=:\/\/[^:@/\s]*:)[^@/\s]+(?=@)/g,
 ];
 

@@ -18,6 +18,8 @@ const shapes: readonly (readonly [shape: RegExp, what: string])[] = [
   [/\b[a-z][a-z0-9+.-]*:\/\/[^/\s:@]*:[^/\s@]+@/i, "an address with a password"],
   // RandomPassword's 44 letters and digits (components/credentials.ts).
   [/(?<![A-Za-z0-9])(?=[A-Za-z0-9]*[A-Z])(?=[A-Za-z0-9]*\d)[A-Za-z0-9]{44}(?![A-Za-z0-9])/, "a password"],
+  // `openssl rand -base64 32`, which adopted tenants may have.
+  [/(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{43}=/, "a password"],
 ];
 
 const inTheClear: ResourceRule = {
