@@ -3,7 +3,7 @@ import { z } from "zod";
 import type { AdoptedSecrets } from "../components/credentials.ts";
 import { adopting } from "../providers/clients/adopting.ts";
 
-/** `adopting` stands there while an adoption is not complete; `adoptedSecrets` are the tenant's own, encrypted. */
+/** `adopting` says, while an adoption is not complete, how it was begun; `adoptedSecrets` are the tenant's own, encrypted. */
 export const adoptionKeys = ["adopting", "adoptedSecrets"] as const;
 
 const key = (name: (typeof adoptionKeys)[number]): string => `tenant-storage:${name}`;
@@ -21,7 +21,7 @@ export function adoptionProblems(
   secretKeys: readonly string[],
 ): string[] {
   const problems: string[] = [];
-  if (config[key("adopting")] === "true" && adopting() !== stack) {
+  if (config[key("adopting")] !== undefined && adopting() !== stack) {
     problems.push(
       `adopting: the adoption of tenant ${stack} is not complete. Go on with it: npm run tenant -- adopt ${stack}. ` +
         `Or leave the tenant as it is: npm run tenant -- adopt ${stack} --give-up`,

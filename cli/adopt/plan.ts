@@ -11,7 +11,7 @@ import { isAdopting, planStackFile, settingOf, type StackFileEdit } from "../eng
 import { isReal, stateOf } from "../engine/workspace.ts";
 import { Problem } from "../errors.ts";
 import { look, type Look } from "./look.ts";
-import { readSecrets, type FoundSecrets } from "./secrets.ts";
+import { begun, readSecrets, type FoundSecrets } from "./secrets.ts";
 
 /** What is asked for. */
 export interface AdoptionRequest {
@@ -42,8 +42,8 @@ export async function planAdoption(id: string, request: AdoptionRequest): Promis
   if (wrong !== undefined)
     throw new Problem(`${wrong}. Only a tenant with such an id can be adopted; nothing was touched`);
   const names = tenantNames(id);
-  const folder =
-    request.secrets ?? (settingOf(id, "adoptedSecrets") === undefined ? undefined : secretFiles(id).folder);
+  const own = settingOf(id, "adoptedSecrets") === undefined ? undefined : secretFiles(id).folder;
+  const folder = request.secrets ?? own;
   const read = folder === undefined ? { problems: [] } : await readSecrets(id, folder);
   const found = await look(names, servers(), read.secrets?.credentials);
   const stores = Object.values(found.stores);
@@ -52,8 +52,8 @@ export async function planAdoption(id: string, request: AdoptionRequest): Promis
       `There is nothing of a tenant ${id} in the stores. To make one: npm run tenant -- provision ${id} --network CIDR`,
     );
   }
-  const own = settingOf(id, "network") === undefined && settingOf(id, "octet") === undefined ? found.networks : [];
-  const networks = request.networks.length > 0 ? request.networks : own;
+  const isNamed = settingOf(id, "network") !== undefined || settingOf(id, "octet") !== undefined;
+  const networks = request.networks.length > 0 || isNamed ? request.networks : found.networks;
   const settings = Object.fromEntries(stores.flatMap((store) => Object.entries(store.settings)));
   const { edit, problems } = await plannedFile(id, networks, settings);
   return {
@@ -65,6 +65,7 @@ export async function planAdoption(id: string, request: AdoptionRequest): Promis
     notes: [...stores.flatMap((store) => store.notes), ...closedNetworks(found.networks, request.networks)],
     problems: [
       ...(await takenProblems(id, networks)),
+      ...otherBeginning(id, folder),
       ...read.problems,
       ...stores.flatMap((store) => store.problems),
       ...problems,
@@ -102,6 +103,16 @@ async function takenProblems(id: string, networks: readonly string[]): Promise<s
       ? `it is taken over already. What hardening changes: pulumi preview --stack ${id}; apply it: npm run tenant -- provision ${id}`
       : `a stack of that name exists, which was made by provision: npm run tenant -- provision ${id} finishes it`;
   return [help, ...overlapping];
+}
+
+/** An interrupted run has chosen already. */
+function otherBeginning(id: string, folder: string | undefined): string[] {
+  const earlier = settingOf(id, "adopting");
+  if (earlier === begun.kept && folder === undefined)
+    return ["the adoption was begun with the tenant's secrets: name their folder again, --secrets FOLDER"];
+  if (earlier === begun.new && folder !== undefined)
+    return ["the adoption was begun with new credentials: to keep the old ones, give it up first (--give-up)"];
+  return [];
 }
 
 /** Loopback stays open for verification. */

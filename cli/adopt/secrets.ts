@@ -9,6 +9,9 @@ import { writeAtomically } from "../../providers/clients/files.ts";
 import { makePrivate } from "../../providers/clients/private-folder.ts";
 import { secretFiles } from "../../providers/clients/secrets-dir.ts";
 
+/** What `adopting` says in the stack's file: the next run must not choose otherwise. */
+export const begun = { kept: "with its own credentials", new: "with new credentials" } as const;
+
 /** What was in the folder. Holds secrets. */
 export interface FoundSecrets {
   readonly credentials: Credentials;

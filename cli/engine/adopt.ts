@@ -12,7 +12,7 @@ import { release, reservationOf } from "../../providers/clients/reservations.ts"
 import { servers } from "../../providers/clients/servers.ts";
 import { root } from "../../toolchain/paths.ts";
 import type { AdoptionPlan } from "../adopt/plan.ts";
-import { adoptedOf, copySecrets } from "../adopt/secrets.ts";
+import { adoptedOf, begun, copySecrets } from "../adopt/secrets.ts";
 import { stackFile } from "../environment.ts";
 import { Problem, withoutSecrets } from "../errors.ts";
 import { PulumiError, runPulumi } from "./command.ts";
@@ -35,7 +35,7 @@ export async function adoptTenant(
   try {
     await applyStackFile(edit);
     // From here on no other command touches the stack.
-    await changeSetting(id, "adopting", true);
+    await changeSetting(id, "adopting", secrets === undefined ? begun.new : begun.kept);
     if (secrets !== undefined) await copySecrets(id, secrets);
     const { stack } = await openStack(id);
     if (secrets !== undefined) await encryptSetting(id, "adoptedSecrets", JSON.stringify(adoptedOf(secrets)));

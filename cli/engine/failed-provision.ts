@@ -87,7 +87,7 @@ function whatFailed(id: string, { step, urn, cause }: Failure, what: string): st
 }
 
 const updateHelp = (id: string): string =>
-  `The tenant was provisioned before, so nothing was rolled back; what was changed before the failure stays. ` +
+  `The tenant was there before, so nothing was rolled back; what was changed before the failure stays. ` +
   `Remove the cause, then run it again. See what it would do: pulumi preview --stack ${id}`;
 
 function whatIsLeft(id: string, { removed, left, problems, kept }: RolledBack, isNew: boolean): string {

@@ -158,7 +158,7 @@ export async function undoStackFile({ id, before }: StackFileEdit): Promise<void
 export const allowsDestroy = (id: string): boolean => String(settingOf(id, "allowDestroy")) === "true";
 
 /** Whether somebody has begun to adopt the tenant, and not come to the end. */
-export const isAdopting = (id: string): boolean => String(settingOf(id, "adopting")) === "true";
+export const isAdopting = (id: string): boolean => settingOf(id, "adopting") !== undefined;
 
 /**
  * Takes the salt of another passphrase out of the file of a stack that does not exist yet: nothing is encrypted with it.
