@@ -9,6 +9,7 @@ import { listCommand } from "./commands/list.ts";
 import { provisionCommand } from "./commands/provision.ts";
 import { restoreCommand } from "./commands/restore.ts";
 import { resumeCommand, suspendCommand } from "./commands/suspend.ts";
+import { rotateCommand } from "./commands/rotate.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { showError } from "./errors.ts";
 import { note } from "./output.ts";
@@ -42,7 +43,7 @@ Each command explains itself: npm run tenant -- provision --help`,
       await deliverKeptEvents();
     });
   const commands = [
-    ...[provisionCommand(), deprovisionCommand(), adoptCommand(), suspendCommand(), resumeCommand()],
+    ...[provisionCommand(), deprovisionCommand(), adoptCommand(), suspendCommand(), resumeCommand(), rotateCommand()],
     ...[verifyCommand(), credentialsCommand(), listCommand(), auditCommand()],
     ...[exportCommand(), restoreCommand()],
   ];

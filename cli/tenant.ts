@@ -1,4 +1,4 @@
-// npm run tenant -- COMMAND: provision, deprovision, suspend, resume, verify, credentials, list.
+// npm run tenant -- COMMAND: provision, deprovision, suspend, resume, rotate, verify, credentials, list.
 //
 // The Pulumi program runs `tenant verify` at every change of a tenant: what is not needed for that is loaded when it is.
 import { enableCompileCache } from "node:module";

@@ -4,7 +4,8 @@ import { RandomPassword } from "@pulumi/random";
 import { AgeKey } from "../providers/age-key.ts";
 import { QdrantToken } from "../providers/qdrant-token.ts";
 import { SopsFile } from "../providers/sops-file.ts";
-import type { TenantNames } from "./names.ts";
+import { minioUserOf, type TenantNames } from "./names.ts";
+import type { Rotations, Secret } from "./rotation.ts";
 
 export interface TenantCredentialsArgs {
   readonly names: TenantNames;
@@ -12,11 +13,13 @@ export interface TenantCredentialsArgs {
   readonly qdrantTokenDays: number;
   /** age public keys that open the SOPS file beside the tenant's own. */
   readonly recipients: readonly string[];
+  /** How often each secret was rotated. */
+  readonly rotation: Rotations;
   /** Those of a tenant that was adopted with them. @default new ones */
   readonly adoptedSecrets?: AdoptedSecrets;
 }
 
-/** The secrets a tenant had before it was adopted: its applications go on using them. */
+/** The secrets a tenant had before it was adopted: its applications go on using them, until they are rotated. */
 export interface AdoptedSecrets {
   readonly minio: string;
   readonly postgresql: string;
@@ -31,42 +34,56 @@ const strength = { length: 44, special: false } as const;
 export class TenantCredentials extends ComponentResource {
   /** `age1…` */
   readonly agePublicKey: Output<string>;
+  /** MinIO user. */
+  readonly minioAccessKey: string;
   readonly minioSecretKey: Output<string>;
   readonly postgresPassword: Output<string>;
   readonly redisPassword: Output<string>;
   readonly tenantApiKey: Output<string>;
   /** The id of the Qdrant token, not the token. */
   readonly qdrantTokenId: Output<string>;
+  /** Of the SOPS file; empty when an older version of this program wrote it. */
+  readonly fileDigest: Output<string>;
 
   constructor(name: string, args: TenantCredentialsArgs, opts?: ComponentResourceOptions) {
     super("tenant-storage:index:TenantCredentials", name, {}, opts);
-    const { names } = args;
+    const { names, rotation } = args;
     const child = { parent: this };
+    // What makes a new secret of a resource: nothing until there was a rotation.
+    const generation = (of: Secret) => ((rotation[of] ?? 0) > 0 ? { rotation: rotation[of] as number } : {});
+    const keepers = (of: Secret) => ((rotation[of] ?? 0) > 0 ? { keepers: { rotation: String(rotation[of]) } } : {});
 
-    const key = new AgeKey(name, { tenant: names.id }, child);
+    const key = new AgeKey(name, { tenant: names.id, ...generation("age") }, child);
 
     const generate = (what: keyof AdoptedSecrets): Output<string> =>
-      args.adoptedSecrets === undefined
-        ? new RandomPassword(`${name}-${what}`, strength, { ...child, dependsOn: [key] }).result
+      args.adoptedSecrets === undefined || (rotation[what] ?? 0) > 0
+        ? new RandomPassword(`${name}-${what}`, { ...strength, ...keepers(what) }, { ...child, dependsOn: [key] })
+            .result
         : secret(args.adoptedSecrets[what]);
+    this.minioAccessKey = minioUserOf(names, rotation.minio ?? 0);
     this.minioSecretKey = generate("minio");
     this.postgresPassword = generate("postgresql");
     this.redisPassword = generate("redis");
     this.tenantApiKey = generate("api");
     const token = new QdrantToken(
       name,
-      { tenant: names.id, collection: names.collection, days: args.qdrantTokenDays },
+      {
+        tenant: names.id,
+        collection: names.collection,
+        days: args.qdrantTokenDays,
+        ...generation("qdrant"),
+      },
       { ...child, dependsOn: [key] },
     );
 
-    new SopsFile(
+    const file = new SopsFile(
       name,
       {
         tenant: names.id,
         // In the order in which the file is read back: a difference is a difference in who can open it.
         recipients: key.recipient.apply((own) => [...new Set([own, ...args.recipients])].sort()),
         credentials: {
-          minio_access_key: names.minioUser,
+          minio_access_key: this.minioAccessKey,
           minio_secret_key: this.minioSecretKey,
           postgres_password: this.postgresPassword,
           qdrant_api_key: token.token,
@@ -79,6 +96,7 @@ export class TenantCredentials extends ComponentResource {
 
     this.agePublicKey = key.recipient;
     this.qdrantTokenId = token.jti;
+    this.fileDigest = file.digest.apply((digest) => digest ?? "");
     this.registerOutputs({ agePublicKey: this.agePublicKey });
   }
 }

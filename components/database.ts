@@ -32,6 +32,8 @@ export interface DatabaseArgs {
 export class Database extends ComponentResource {
   readonly database: Output<string>;
   readonly role: Output<string>;
+  /** What the server is told of the password. Secret. */
+  readonly verifier: Output<string>;
 
   constructor(name: string, args: DatabaseArgs, opts?: ComponentResourceOptions) {
     super("tenant-storage:index:Database", name, {}, opts);
@@ -51,7 +53,8 @@ export class Database extends ComponentResource {
         ...(args.statementTimeout > 0 ? { statementTimeout: args.statementTimeout } : {}),
         ...(args.idleTransactionTimeout > 0 ? { idleInTransactionSessionTimeout: args.idleTransactionTimeout } : {}),
       },
-      child,
+      // The first one: later ones are CredentialsHandover's.
+      { ...child, ignoreChanges: ["password"] },
     );
     const login = new RoleLogin(
       name,
@@ -120,6 +123,7 @@ export class Database extends ComponentResource {
 
     this.database = database.name;
     this.role = role.name;
+    this.verifier = verifier;
     this.registerOutputs({ database: this.database, role: this.role });
   }
 }

@@ -13,7 +13,7 @@ export const bucketPrefixes = ["raw/", "parsed/", "receipts/", "exports/"] as co
 export interface TenantNames {
   readonly id: string;
   readonly bucket: string;
-  /** MinIO user, which is also its access key. */
+  /** The first MinIO user, which is also its access key. Those of later rotations: `minioUserOf`. */
   readonly minioUser: string;
   readonly minioPolicy: string;
   readonly database: string;
@@ -24,6 +24,18 @@ export interface TenantNames {
   readonly redisUser: string;
   /** Every Redis key and channel of the tenant starts with it. It ends with a colon: `tenant:acme` would read `acme2`. */
   readonly keyPrefix: string;
+}
+
+/** The MinIO user after that many rotations. Ids hold no hyphen: it is nobody else's. */
+export function minioUserOf({ minioUser }: TenantNames, rotation: number): string {
+  return rotation === 0 ? minioUser : `${minioUser}-${rotation}`;
+}
+
+/** Whether a name is the tenant's MinIO user after some rotation. */
+export function isMinioUserOf({ minioUser }: TenantNames, name: string): boolean {
+  return (
+    name === minioUser || (name.startsWith(`${minioUser}-`) && /^[1-9]\d*$/.test(name.slice(minioUser.length + 1)))
+  );
 }
 
 /** Why an id is not a tenant id, in one sentence; undefined when it is one. */

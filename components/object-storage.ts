@@ -8,7 +8,9 @@ import { bucketPrefixes, type TenantNames } from "./names.ts";
 
 export interface ObjectStorageArgs {
   readonly names: TenantNames;
-  /** Secret. The access key is the user's name. */
+  /** The user's name. Another one is another user: the former goes when all else of the update has succeeded. */
+  readonly accessKey: string;
+  /** Secret. */
   readonly secretKey: Input<string>;
   /** Bytes; 0 is no limit. */
   readonly quota: number;
@@ -125,10 +127,14 @@ export class ObjectStorage extends ComponentResource {
     // Depends on the policy: it is deleted before, with whatever is attached to it, and a policy in use cannot be deleted.
     const user = new minio.IamUser(
       name,
-      { name: names.minioUser, secret: args.secretKey },
-      { ...child, dependsOn: [policy] },
+      { name: args.accessKey, secret: args.secretKey },
+      { ...child, dependsOn: [policy], deleteBeforeReplace: false },
     );
-    new minio.IamUserPolicyAttachment(name, { userName: user.name, policyName: policy.name }, child);
+    new minio.IamUserPolicyAttachment(
+      name,
+      { userName: user.name, policyName: policy.name },
+      { ...child, deleteBeforeReplace: false },
+    );
 
     this.bucket = bucket.bucket;
     this.accessKey = user.name;

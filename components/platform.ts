@@ -84,6 +84,7 @@ export class Platform extends ComponentResource {
         qdrantUnindexedFilters: false,
         qdrantTokenDays: 0,
         suspended: false,
+        rotation: {},
       },
       { ...child, dependsOn: [schema, template, closing, tokens] },
     );

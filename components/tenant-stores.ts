@@ -1,5 +1,6 @@
 // A tenant's credentials and its place in the four stores: steps 1 to 7 of the plan's section 7.1.
 import { ComponentResource, type ComponentResourceOptions } from "@pulumi/pulumi";
+import { CredentialsHandover } from "../providers/credentials-handover.ts";
 import { TenantCredentials, type AdoptedSecrets } from "./credentials.ts";
 import { Database } from "./database.ts";
 import { KeySpace } from "./key-space.ts";
@@ -17,25 +18,23 @@ export type TenantStoresArgs = StoreSettings & {
   readonly adoptedSecrets?: AdoptedSecrets;
 };
 
-/** Credentials first; then the four stores, which do not wait for each other. */
+/** Credentials first; then the four stores, which do not wait for each other; then the credentials are the tenant's. */
 export class TenantStores extends ComponentResource {
   readonly credentials: TenantCredentials;
 
   constructor(name: string, args: TenantStoresArgs, opts?: ComponentResourceOptions) {
     super("tenant-storage:index:TenantStores", name, {}, opts);
-    const { names, qdrantTokenDays, recipients, suspended } = args;
+    const { names, qdrantTokenDays, recipients, rotation, suspended } = args;
     const child = { parent: this };
 
     const adopted = args.adoptedSecrets === undefined ? {} : { adoptedSecrets: args.adoptedSecrets };
-    const credentials = new TenantCredentials(name, { names, qdrantTokenDays, recipients, ...adopted }, child);
+    const own = { names, qdrantTokenDays, recipients, rotation, ...adopted };
+    const credentials = new TenantCredentials(name, own, child);
     const store = { ...child, dependsOn: [credentials] };
 
-    new ObjectStorage(
-      name,
-      { names, secretKey: credentials.minioSecretKey, quota: args.bucketQuota, suspended },
-      store,
-    );
-    new Database(
+    const { minioAccessKey: accessKey, minioSecretKey: secretKey } = credentials;
+    const objects = new ObjectStorage(name, { names, accessKey, secretKey, quota: args.bucketQuota, suspended }, store);
+    const database = new Database(
       name,
       {
         names,
@@ -49,7 +48,7 @@ export class TenantStores extends ComponentResource {
       },
       store,
     );
-    new VectorStore(
+    const vectors = new VectorStore(
       name,
       {
         names,
@@ -62,7 +61,19 @@ export class TenantStores extends ComponentResource {
       },
       store,
     );
-    new KeySpace(name, { names, password: credentials.redisPassword, suspended }, store);
+    const keys = new KeySpace(name, { names, password: credentials.redisPassword, suspended }, store);
+
+    new CredentialsHandover(
+      name,
+      {
+        tenant: names.id,
+        role: database.role,
+        verifier: database.verifier,
+        login: !suspended,
+        digest: credentials.fileDigest,
+      },
+      { ...child, dependsOn: [objects, database, vectors, keys] },
+    );
 
     this.credentials = credentials;
     this.registerOutputs();

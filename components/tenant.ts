@@ -14,6 +14,7 @@ import { Reservation } from "../providers/reservation.ts";
 import type { AdoptedSecrets } from "./credentials.ts";
 import { tenantNames, type TenantNames } from "./names.ts";
 import { bucketPolicy } from "./object-storage.ts";
+import { everRotated, type Rotations } from "./rotation.ts";
 import { TenantStores } from "./tenant-stores.ts";
 import { strictMode, type VectorLimits } from "./vector-store.ts";
 import { Verification } from "./verification.ts";
@@ -37,6 +38,8 @@ export interface StoreSettings extends VectorLimits {
   readonly qdrantTokenDays: number;
   /** Shut out of all four stores. Everything stays: data, credentials, settings. */
   readonly suspended: boolean;
+  /** How often each secret was rotated. */
+  readonly rotation: Rotations;
 }
 
 /** What a stack's file says about its tenant. */
@@ -74,7 +77,9 @@ export class Tenant extends ComponentResource {
     const names = tenantNames(id);
     const child = { parent: this };
 
-    const reservation = new Reservation(name, { tenant: id, stack: args.stack, networks }, child);
+    const rotation = everRotated(args.rotation);
+    const rotated = rotation === undefined ? {} : { rotation };
+    const reservation = new Reservation(name, { tenant: id, stack: args.stack, networks, ...rotated }, child);
 
     const lines = [...new Set([...networks, ...args.operatorNetworks])];
     const stores = new TenantStores(name, { ...args, names, networks: lines }, { ...child, dependsOn: [reservation] });
@@ -87,7 +92,7 @@ export class Tenant extends ComponentResource {
 
     const event = new AuditEvent(
       name,
-      { tenant: id, reportId: verification.reportId, suspended, reason: suspensionReason },
+      { tenant: id, reportId: verification.reportId, suspended, reason: suspensionReason, ...rotated },
       child,
     );
 
@@ -121,7 +126,7 @@ export class Tenant extends ComponentResource {
 
 /** Changes with every setting, rule and secret of the tenant, and gives none of them away. */
 function digest(
-  { allowDestroy: _, adoptedSecrets: __, ...settings }: TenantArgs,
+  { allowDestroy: _, adoptedSecrets: __, rotation: ___, ...settings }: TenantArgs,
   { credentials }: TenantStores,
 ): Output<string> {
   const rules = [bucketPolicy(tenantNames(settings.id).bucket), strictMode(settings), tenantCommands, catalogsVersion];

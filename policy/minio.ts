@@ -1,6 +1,6 @@
 // MinIO: a private, encrypted bucket, and one user who reaches it and nothing else.
 import type { Owner } from "./owner.ts";
-import { dynamic, is, mustBe, noOther, only, texts, unknown, type ResourceRule, type Value } from "./rule.ts";
+import { dynamic, is, matches, mustBe, noOther, only, texts, unknown, type ResourceRule, type Value } from "./rule.ts";
 
 const code = "components/object-storage.ts";
 
@@ -51,10 +51,12 @@ const user: ResourceRule = {
   description: "A tenant's MinIO user has the tenant's policy and no other.",
   applies: only("minio:index/iamUser:IamUser", "minio:index/iamUserPolicyAttachment:IamUserPolicyAttachment"),
   *problems({ props, type }, { minioUser, minioPolicy }) {
-    const wanted: Record<string, string> = type.endsWith(":IamUser")
-      ? { name: minioUser }
-      : { userName: minioUser, policyName: minioPolicy };
-    yield* mustBe(props, wanted, `another user or policy reaches another tenant's data, see ${code}.`);
+    const what = `another user or policy reaches another tenant's data, see ${code}.`;
+    const key = type.endsWith(":IamUser") ? "name" : "userName";
+    // No id holds a hyphen: what follows one is the number of a rotation.
+    const rotated = new RegExp(`^${minioUser}-[1-9]\\d*$`);
+    if (!matches(props[key], rotated)) yield* mustBe(props, { [key]: minioUser }, what);
+    if (key === "userName") yield* mustBe(props, { policyName: minioPolicy }, what);
   },
 };
 

@@ -7,6 +7,7 @@ export interface Owner {
   /** The stack of what tenants share; its tenant is the canary. */
   readonly platform: boolean;
   readonly bucket: string;
+  /** The first one; a rotation appends `-` and its number. */
   readonly minioUser: string;
   readonly minioPolicy: string;
   readonly database: string;

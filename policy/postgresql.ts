@@ -154,10 +154,12 @@ const closing: ResourceRule = {
 const login: ResourceRule = {
   name: "postgresql-own-login",
   description: "The password and the hardening a stack sets are its tenant's.",
-  applies: only(dynamic("RoleLogin"), dynamic("DatabaseHardening")),
-  *problems({ props, type }, { database: own, role: ownRole }) {
-    const isLogin = type === dynamic("RoleLogin");
-    const wanted = isLogin ? { role: ownRole, database: own } : { database: own };
+  applies: only(dynamic("RoleLogin"), dynamic("CredentialsHandover"), dynamic("DatabaseHardening")),
+  *problems({ props, type }, { id, database: own, role: ownRole }) {
+    const isLogin = type !== dynamic("DatabaseHardening");
+    const wanted = isLogin
+      ? { role: ownRole, ...(type === dynamic("RoleLogin") ? { database: own } : { tenant: id }) }
+      : { database: own };
     yield* mustBe(
       props,
       wanted,

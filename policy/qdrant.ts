@@ -56,7 +56,7 @@ const token: ResourceRule = {
     if (!secretOutputs.includes("token")) {
       yield `the output token is not secret: the state would hold it in the clear. Put additionalSecretOutputs back in ${code}.`;
     }
-    yield* noOther(props, ["tenant", "collection", "days"], "qdrant.ts");
+    yield* noOther(props, ["tenant", "collection", "days", "rotation"], "qdrant.ts");
   },
 };
 

@@ -54,6 +54,23 @@ const user: ResourceRule = {
   },
 };
 
+const password: ResourceRule = {
+  name: "redis-own-password",
+  description: "A password is given to the tenant's Redis user, as a hash.",
+  applies: only(dynamic("RedisPassword")),
+  *problems({ props }, owner) {
+    yield* mustBe(
+      props,
+      { user: owner.redisUser },
+      "another tenant's user would get a password of this one's, see components/key-space.ts.",
+    );
+    if (!matches(props["passwordHash"], /^[0-9a-f]{64}$/)) {
+      yield "passwordHash is no SHA-256 in hex: it could be any rule of ACL SETUSER, or the server's log would hold the password itself.";
+    }
+    yield* noOther(props, ["user", "passwordHash"], "redis.ts");
+  },
+};
+
 /** What else ACL SETUSER takes, and what it would open. */
 const opening: readonly (readonly [rule: RegExp, what: string])[] = [
   [/^(~|%|allkeys$)/i, "keys beside the prefix"],
@@ -109,5 +126,5 @@ function* grantedProblems(given: Value, prefix: string): Iterable<string> {
   }
 }
 
-export const redisRules: readonly ResourceRule[] = [user];
+export const redisRules: readonly ResourceRule[] = [user, password];
 export const redisStackRules: readonly StackRule[] = [granted];

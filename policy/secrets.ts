@@ -5,7 +5,9 @@ import { dynamic, matches, mustBe, noOther, only, shown, unknown, type ResourceR
 const encrypted: Readonly<Record<string, readonly string[]>> = {
   [dynamic("SopsFile")]: ["credentials"],
   [dynamic("RoleLogin")]: ["verifier"],
+  [dynamic("CredentialsHandover")]: ["verifier"],
   [dynamic("RedisAclUser")]: ["passwordHash"],
+  [dynamic("RedisPassword")]: ["passwordHash"],
   "minio:index/iamUser:IamUser": ["secret"],
   "postgresql:index/role:Role": ["password", "passwordWo"],
   "command:local:Command": ["environment"],

@@ -18,6 +18,8 @@ const stores: readonly (readonly [type: string, why: string])[] = [
   [dynamic("QdrantToken"), "the tenant would need the shared key"],
   [dynamic("QdrantAccess"), "the token could not be revoked"],
   [dynamic("RedisAclUser"), "the tenant would need the shared user"],
+  [dynamic("RedisPassword"), "a former password would never end"],
+  [dynamic("CredentialsHandover"), "the tenant would never be told of new credentials"],
 ];
 
 /** What a tenant has beyond them, and the canary has not. */
@@ -154,6 +156,16 @@ const sequence: readonly (readonly [later: string, earlier: string, why: string]
     "command:local:Command",
     "minio:index/iamUserPolicyAttachment:IamUserPolicyAttachment",
     "the verification would prove an unfinished tenant",
+  ],
+  ["command:local:Command", dynamic("CredentialsHandover"), "the verification would prove the former credentials"],
+  [dynamic("CredentialsHandover"), dynamic("SopsFile"), "the tenant would be handed the former credentials"],
+  [dynamic("CredentialsHandover"), dynamic("PgHbaEntry"), "the tenant would be handed what does not work yet"],
+  [dynamic("CredentialsHandover"), dynamic("RedisPassword"), "the tenant would be handed what does not work yet"],
+  [dynamic("CredentialsHandover"), dynamic("QdrantAccess"), "the tenant would be handed what does not work yet"],
+  [
+    dynamic("CredentialsHandover"),
+    "minio:index/iamUserPolicyAttachment:IamUserPolicyAttachment",
+    "the tenant would be handed what does not work yet",
   ],
   [dynamic("DataGuard"), dynamic("RegistryRow"), "a destroy would delete the registration before the guard has agreed"],
 ];

@@ -2,15 +2,17 @@
 import type { CustomResourceOptions, Output } from "@pulumi/pulumi";
 import { chmod, readdir, readFile, rm, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { pipeThrough } from "./clients/credentials.ts";
+import { formatIdentities, newIdentity, readIdentities } from "./clients/age-identities.ts";
 import { writeAtomically } from "./clients/files.ts";
 import { checkPrivate, makePrivate } from "./clients/private-folder.ts";
-import { secretFiles } from "./clients/secrets-dir.ts";
+import { secretFiles, type SecretFiles } from "./clients/secrets-dir.ts";
 import { DynamicResource } from "./dynamic.ts";
 import { dynamicProvider } from "./lifecycle.ts";
 
 export interface AgeKeyInputs {
   readonly tenant: string;
+  /** Which key it is; unset is the first. */
+  readonly rotation?: number;
 }
 
 interface AgeKeyState extends AgeKeyInputs {
@@ -18,53 +20,61 @@ interface AgeKeyState extends AgeKeyInputs {
   readonly recipient: string;
 }
 
-async function recipientOf(keyFile: string): Promise<string | undefined> {
-  let identity: string;
-  try {
-    identity = await readFile(keyFile, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-  return (await pipeThrough("age-keygen", ["-y"], identity)).trim();
+/** Removes the folder with whatever keys are in it. */
+async function removeAll(files: SecretFiles): Promise<void> {
+  await rm(files.publicKey, { force: true });
+  await rm(files.key, { force: true });
+  // What a killed run was about to rename: a key may be in it.
+  const left = await readdir(files.folder).catch(() => []);
+  for (const name of left.filter((one) => one.endsWith(".new"))) await rm(join(files.folder, name), { force: true });
+  await rmdir(files.folder).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== "ENOENT") throw error;
+  });
 }
+
+const isFile = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => true,
+    () => false,
+  );
 
 export const provider = dynamicProvider<AgeKeyInputs, AgeKeyState>({
   describe: ({ tenant }) => `age key of tenant ${tenant} in ${secretFiles(tenant).folder}`,
   id: ({ tenant }) => tenant,
-  inputs: { tenant: "replace" },
-  async ensure({ tenant }) {
-    const files = secretFiles(tenant);
+  inputs: { tenant: "replace", rotation: "renew" },
+  optional: ["rotation"],
+  async ensure(desired) {
+    const files = secretFiles(desired.tenant);
     await makePrivate(files.folder);
+    const { rotation = 0 } = desired;
+    const found = await readIdentities(files.key);
+    const others = found.filter((one) => one.rotation !== rotation);
     // A key from an interrupted run is kept: something may be encrypted to it already.
-    let recipient = await recipientOf(files.key);
-    if (recipient === undefined) {
-      const identity = await pipeThrough("age-keygen", [], "");
-      await writeAtomically(files.key, identity, 0o600);
-      recipient = (await pipeThrough("age-keygen", ["-y"], identity)).trim();
-    }
+    const kept = found.find((one) => one.rotation === rotation);
+    const own = kept ?? (await newIdentity(rotation));
+    if (kept === undefined) await writeAtomically(files.key, formatIdentities([...others, own]), 0o600);
     await chmod(files.key, 0o600);
-    await writeAtomically(files.publicKey, `${recipient}\n`, 0o644);
-    return { tenant, recipient };
+    await writeAtomically(files.publicKey, `${own.recipient}\n`, 0o644);
+    return { ...desired, recipient: own.recipient };
   },
-  async observe({ tenant }) {
-    const files = secretFiles(tenant);
-    const recipient = await recipientOf(files.key);
-    if (recipient !== undefined) await checkPrivate(files.folder);
-    if (recipient === undefined || ((await stat(files.key)).mode & 0o077) !== 0) return undefined;
+  async observe(recorded) {
+    const files = secretFiles(recorded.tenant);
+    const identities = await readIdentities(files.key);
+    if (identities.length > 0) await checkPrivate(files.folder);
+    if (!identities.some(({ recipient }) => recipient === recorded.recipient)) return undefined;
+    if (((await stat(files.key)).mode & 0o077) !== 0) return undefined;
+    const last = identities.at(-1)?.recipient;
     const published = await readFile(files.publicKey, "utf8").catch(() => "");
-    return published.trim() === recipient ? { tenant, recipient } : undefined;
+    // One that has a successor is about to be deleted, and is published no more.
+    return last !== recorded.recipient || published.trim() === last ? recorded : undefined;
   },
-  async remove({ tenant }) {
+  async remove({ tenant, recipient }) {
     const files = secretFiles(tenant);
-    await rm(files.publicKey, { force: true });
-    await rm(files.key, { force: true });
-    // What a killed run was about to rename: a key may be in it.
-    const left = await readdir(files.folder).catch(() => []);
-    for (const name of left.filter((one) => one.endsWith(".new"))) await rm(join(files.folder, name), { force: true });
-    await rmdir(files.folder).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== "ENOENT") throw error;
-    });
+    // Without credentials nothing is encrypted to any key: the tenant is being removed.
+    if (!(await isFile(files.encrypted))) return removeAll(files);
+    const others = (await readIdentities(files.key)).filter((one) => one.recipient !== recipient);
+    if (others.length === 0) return removeAll(files);
+    await writeAtomically(files.key, formatIdentities(others), 0o600);
   },
 });
 

@@ -13,8 +13,15 @@ export interface Lifecycle<I extends object, O extends I> {
   readonly describe: (inputs: I) => string;
   /** The id in the state. Never a secret. */
   readonly id: (inputs: I) => string;
-  /** Every input. Those with "replace" are identity: a change deletes the old one first, then creates the new. */
-  readonly inputs: { readonly [K in keyof Required<I>]: "update" | "replace" };
+  /**
+   * Every input. Those with "replace" are identity: a change deletes the old one first, then creates the new. Those with
+   * "renew" are a generation: the new one is created first, and the old is deleted when all else of the update has succeeded.
+   */
+  readonly inputs: { readonly [K in keyof Required<I>]: "update" | "replace" | "renew" };
+  /** Inputs that may be left out. */
+  readonly optional?: readonly (keyof I & string)[];
+  /** Why the resource must not change like this, by input; said before anything is touched, in previews too. */
+  readonly refuse?: (recorded: Partial<I>, desired: I) => readonly dynamic.CheckFailure[];
   /** Observes, then changes what differs. `previous` is the recorded state, when there is one. */
   readonly ensure: (desired: I, previous?: O) => Promise<O>;
   /** What is there now, as inputs and outputs; undefined when it is gone. */
@@ -82,26 +89,30 @@ async function naming<T>(verb: string, what: string, work: () => Promise<T>): Pr
 export function dynamicProvider<I extends object, O extends I>(
   lifecycle: Lifecycle<I, O>,
 ): Required<dynamic.ResourceProvider<I, O>> {
-  const { adopts = false, describe, ensure, id, inputs, observe, remove } = lifecycle;
+  const { adopts = false, describe, ensure, id, inputs, observe, optional = [], refuse, remove } = lifecycle;
   const asItIs = () => adopts && adopting() !== undefined;
   return {
     async configure({ config }) {
       usePluginConfig((key) => config.get(key));
     },
-    async check(_olds, news) {
-      const missing = (Object.keys(inputs) as (keyof I & string)[]).filter((key) => news[key] === undefined);
-      return {
-        inputs: news,
-        failures: missing.map((property) => ({ property, reason: "is required and was not given" })),
-      };
+    async check(olds, news) {
+      const required = (Object.keys(inputs) as (keyof I & string)[]).filter((key) => !optional.includes(key));
+      const missing = required.filter((key) => news[key] === undefined);
+      const failures = missing.map((property) => ({ property, reason: "is required and was not given" }));
+      return { inputs: news, failures: [...failures, ...(refuse?.(olds, news) ?? [])] };
     },
     async diff(_id, olds, news) {
       if (asItIs()) return { changes: false };
       const changed = (Object.keys(inputs) as (keyof I & string)[]).filter(
         (key) => !isDeepStrictEqual(olds[key], news[key]),
       );
-      const replaces = changed.filter((key) => inputs[key] === "replace" && news[key] !== unknown);
-      return { changes: changed.length > 0, replaces, deleteBeforeReplace: replaces.length > 0 };
+      const replaced = changed.filter((key) => inputs[key] === "replace" && news[key] !== unknown);
+      const renewed = changed.filter((key) => inputs[key] === "renew");
+      return {
+        changes: changed.length > 0,
+        replaces: [...replaced, ...renewed],
+        deleteBeforeReplace: replaced.length > 0,
+      };
     },
     async create(news) {
       const desired = pick(lifecycle, news) as I;

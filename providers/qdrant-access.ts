@@ -47,7 +47,7 @@ async function isAdmitted({ jti }: QdrantAccessInputs): Promise<boolean> {
 export const provider = dynamicProvider<QdrantAccessInputs, QdrantAccessInputs>({
   describe: ({ tenant }) => `Qdrant access of tenant ${tenant}`,
   id: ({ jti }) => jti,
-  inputs: { tenant: "replace", jti: "replace", enabled: "update" },
+  inputs: { tenant: "replace", jti: "renew", enabled: "update" },
   async ensure(desired) {
     await (desired.enabled ? admit(desired) : revoke(desired));
     return desired;

@@ -12,6 +12,8 @@ export interface QdrantTokenInputs {
   readonly collection: string;
   /** Days until it expires; 0 is never (revocation works at once either way). */
   readonly days: number;
+  /** Which token it is; unset is the first. */
+  readonly rotation?: number;
 }
 
 interface QdrantTokenState extends QdrantTokenInputs {
@@ -26,7 +28,8 @@ const signingKey = (): Uint8Array => new TextEncoder().encode(servers().qdrant.a
 export const provider = dynamicProvider<QdrantTokenInputs, QdrantTokenState>({
   describe: ({ collection }) => `Qdrant token for collection ${collection}`,
   id: ({ collection }) => collection,
-  inputs: { tenant: "replace", collection: "replace", days: "update" },
+  inputs: { tenant: "replace", collection: "replace", days: "update", rotation: "renew" },
+  optional: ["rotation"],
   async ensure(desired) {
     const { SignJWT, jwtVerify } = await import("jose");
     const jti = randomUUID();
@@ -57,7 +60,7 @@ export class QdrantToken extends DynamicResource {
 
   constructor(
     name: string,
-    args: { tenant: string; collection: string; days: Input<number> },
+    args: { tenant: string; collection: string; days: Input<number>; rotation?: number },
     opts?: CustomResourceOptions,
   ) {
     const outputs = { jti: undefined, token: undefined };

@@ -1,4 +1,5 @@
-// A Redis ACL user for one key prefix (plan, section 5.2, with the rules of isolation.md), the same on every node.
+// A Redis ACL user for one key prefix (plan, section 5.2, with the rules of isolation.md), the same on every node. A new password is
+// valid beside the former one, until RedisPassword ends that.
 import { secret, type CustomResourceOptions, type Input } from "@pulumi/pulumi";
 import type { Redis } from "ioredis";
 import { clusterCommands, tenantCommands } from "./clients/redis-commands.ts";
@@ -24,16 +25,18 @@ export interface RedisAclUserInputs {
 interface RedisAclUserState extends RedisAclUserInputs {
   /** What every node says of the user after the rules were applied, without its passwords; compared on refresh. */
   readonly granted: string;
+  /** SHA-256 of former passwords that are valid too. Secret. Unset in the state of an older version. */
+  readonly former?: readonly string[];
 }
 
-interface ServerView {
+export interface ServerView {
   readonly granted: string;
   readonly enabled: boolean;
   readonly passwordHashes: readonly string[];
 }
 
 /** ACL GETUSER as it is shown in a diff; undefined when there is no such user. */
-async function viewOf(client: Redis, user: string): Promise<ServerView | undefined> {
+export async function viewOf(client: Redis, user: string): Promise<ServerView | undefined> {
   const reply = await client.call("ACL", "GETUSER", user);
   if (reply === null) return undefined;
   const fields = fieldsOf(reply);
@@ -50,15 +53,22 @@ async function viewOf(client: Redis, user: string): Promise<ServerView | undefin
   };
 }
 
-/** The rules of ACL SETUSER, in their order. */
-export function aclRules({ prefix, passwordHash, commands, enabled }: RedisAclUserInputs): string[] {
+/**
+ * The rules of ACL SETUSER, in their order.
+ * @param former hashes of passwords that are valid too
+ */
+export function aclRules(
+  { prefix, passwordHash, commands, enabled }: RedisAclUserInputs,
+  former: readonly string[] = [],
+): string[] {
+  const passwords = [passwordHash, ...former].map((hash) => `#${hash}`);
   // `reset` first: SETUSER adds to what is there. sanitize-payload: a crafted RESTORE could crash the server.
-  const identity = ["reset", enabled ? "on" : "off", `#${passwordHash}`, "sanitize-payload"];
+  const identity = ["reset", enabled ? "on" : "off", ...passwords, "sanitize-payload"];
   return [...identity, `~${prefix}*`, "resetchannels", `&${prefix}*`, ...commands];
 }
 
 /** Not kept over a restart is not provisioned, nor removed. */
-async function save(client: Redis): Promise<void> {
+export async function save(client: Redis): Promise<void> {
   try {
     await client.call("ACL", "SAVE");
   } catch (cause) {
@@ -66,21 +76,46 @@ async function save(client: Redis): Promise<void> {
   }
 }
 
+/** Whether every way in that there was is still there, and opens the same. */
+function takesNothing(before: ServerView | undefined, after: ServerView | undefined): boolean {
+  if (before === undefined || after === undefined) return false;
+  return before.granted === after.granted && before.passwordHashes.every((hash) => after.passwordHashes.includes(hash));
+}
+
 /** Makes the user as desired on every node, or, when it is new, on none. */
-async function apply(nodes: readonly ConnectedNode[], desired: RedisAclUserInputs, isNew: boolean): Promise<void> {
+async function apply(
+  nodes: readonly ConnectedNode[],
+  desired: RedisAclUserInputs,
+  former: readonly string[],
+  isNew: boolean,
+): Promise<void> {
   const { user } = desired;
   try {
     await onEveryNode(nodes, async ({ client }) => {
-      await client.call("ACL", "SETUSER", user, ...aclRules(desired));
+      const before = await viewOf(client, user);
+      await client.call("ACL", "SETUSER", user, ...aclRules(desired, former));
       await save(client);
-      // Connections that authenticated with the former password or rules live on otherwise.
-      if (!isNew) await client.call("CLIENT", "KILL", "USER", user);
+      // Connections that authenticated with a former password or rules live on otherwise.
+      if (!isNew && !takesNothing(before, await viewOf(client, user)))
+        await client.call("CLIENT", "KILL", "USER", user);
     });
   } catch (cause) {
     if (isNew)
       await Promise.allSettled(nodes.map(({ client }) => client.call("ACL", "DELUSER", user).then(() => save(client))));
     throw cause;
   }
+}
+
+/** The passwords that were ours before this one, and have not ended yet. What somebody else set is not among them. */
+async function formerHashes(
+  nodes: readonly ConnectedNode[],
+  { user, passwordHash }: RedisAclUserInputs,
+  previous: RedisAclUserState,
+): Promise<string[]> {
+  const views = await onEveryNode(nodes, async ({ client }) => viewOf(client, user));
+  return [previous.passwordHash, ...(previous.former ?? [])].filter(
+    (hash) => hash !== passwordHash && views.some((view) => view?.passwordHashes.includes(hash)),
+  );
 }
 
 export const provider = dynamicProvider<RedisAclUserInputs, RedisAclUserState>({
@@ -91,12 +126,13 @@ export const provider = dynamicProvider<RedisAclUserInputs, RedisAclUserState>({
   async ensure(desired, previous) {
     return withRedisNodes(servers(), async (nodes, { cluster }) => {
       const commands = cluster ? [...desired.commands, ...clusterCommands] : desired.commands;
-      await apply(nodes, { ...desired, commands }, previous === undefined);
+      const former = previous === undefined ? [] : await formerHashes(nodes, desired, previous);
+      await apply(nodes, { ...desired, commands }, former, previous === undefined);
       const views = await onEveryNode(nodes, async ({ client }) => viewOf(client, desired.user));
       const granted = new Set(views.map((view) => view?.granted ?? ""));
       if (granted.size > 1)
         throw new Error("the nodes understand the same rules in different ways: use one version of Redis");
-      return { ...desired, granted: [...granted].join() };
+      return { ...desired, granted: [...granted].join(), former };
     });
   },
   async observe(recorded) {
@@ -109,14 +145,21 @@ export const provider = dynamicProvider<RedisAclUserInputs, RedisAclUserState>({
         const lines = view?.granted.split("\n") ?? ["no such user"];
         return nodes.length === 1 ? lines : [`on ${nodes[index]?.name}:`, ...lines];
       });
+      const { passwordHash, former = [] } = recorded;
       const samePassword = views.every(
-        (view) => view === undefined || view.passwordHashes.join(",") === recorded.passwordHash,
+        (view) =>
+          view === undefined ||
+          (view.passwordHashes.includes(passwordHash) &&
+            view.passwordHashes.every((hash) => hash === passwordHash || former.includes(hash))),
       );
+      // One that has ended is as foreign as any other.
+      const valid = former.filter((hash) => views.some((view) => view?.passwordHashes.includes(hash)));
       return {
         ...recorded,
+        ...(recorded.former === undefined ? {} : { former: valid }),
         granted: differing.length === 0 ? recorded.granted : differing.join("\n"),
         commands: differing.length === 0 ? recorded.commands : differing,
-        passwordHash: samePassword ? recorded.passwordHash : "changed outside",
+        passwordHash: samePassword ? passwordHash : "changed outside",
         enabled:
           views.find((view) => view !== undefined && view.enabled !== recorded.enabled)?.enabled ?? recorded.enabled,
       };
@@ -140,6 +183,13 @@ export class RedisAclUser extends DynamicResource {
     opts?: CustomResourceOptions,
   ) {
     const inputs = { ...args, passwordHash: secret(args.passwordHash), commands: [...tenantCommands] };
-    super("RedisAclUser", "redis-acl-user", name, { ...inputs, granted: undefined }, opts);
+    const outputs = { granted: undefined, former: undefined };
+    super(
+      "RedisAclUser",
+      "redis-acl-user",
+      name,
+      { ...inputs, ...outputs },
+      { ...opts, additionalSecretOutputs: ["former"] },
+    );
   }
 }

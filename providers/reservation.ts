@@ -2,6 +2,7 @@
 import type { CustomResourceOptions } from "@pulumi/pulumi";
 import type { Client } from "pg";
 import { tenantNames } from "../components/names.ts";
+import { rotatable, type Rotations } from "../components/rotation.ts";
 import { adopting } from "./clients/adopting.ts";
 import { emitEvent, lastEvent } from "./clients/audit.ts";
 import { withPlatform } from "./clients/platform-db.ts";
@@ -16,6 +17,8 @@ export interface ReservationInputs {
   readonly tenant: string;
   readonly stack: string;
   readonly networks: readonly string[];
+  /** What was ever rotated, or is being rotated. */
+  readonly rotation?: Rotations;
 }
 
 /** `tenant provision` sets it to 1 while it takes back what a failed run made. */
@@ -24,7 +27,7 @@ export const rollbackVariable = "TENANT_ROLLBACK";
 const sorted = (networks: readonly string[]): string[] => [...networks].sort();
 
 /** A reservation that is made for the first time takes nothing over: neither names nor a tenant whose state is elsewhere. */
-async function requireNew(client: Client, tenant: string, all: Servers): Promise<void> {
+async function requireNew(client: Client, { tenant, rotation }: ReservationInputs, all: Servers): Promise<void> {
   if ((await reservationOf(client, tenant)) !== undefined) {
     const row = await getTenant(client, tenant);
     if (row === undefined) return; // An interrupted run of ours: what exists was made by it.
@@ -34,7 +37,7 @@ async function requireNew(client: Client, tenant: string, all: Servers): Promise
     );
   }
   if (adopting() === tenant) return; // What exists is to be taken over.
-  const taken = await tracesOf(tenantNames(tenant), all, { keys: true });
+  const taken = await tracesOf(tenantNames(tenant), all, { keys: true, minioRotations: rotation?.minio });
   if (taken.length === 0) return;
   throw new Error(
     `the name is taken, and nothing of it was touched: ${listTraces(taken)}. Choose another tenant id, or remove these first`,
@@ -44,11 +47,20 @@ async function requireNew(client: Client, tenant: string, all: Servers): Promise
 export const provider = dynamicProvider<ReservationInputs, ReservationInputs>({
   describe: ({ tenant }) => `reservation of tenant ${tenant}`,
   id: ({ tenant }) => tenant,
-  inputs: { tenant: "replace", stack: "replace", networks: "update" },
+  inputs: { tenant: "replace", stack: "replace", networks: "update", rotation: "update" },
+  optional: ["rotation"],
+  // The credentials of a number that was begun may be in use, or about to be deleted: none comes back under the same name.
+  refuse: ({ rotation: begun = {} }, { rotation: wanted = {} }) =>
+    rotatable
+      .filter((secret) => (wanted[secret] ?? 0) < (begun[secret] ?? 0))
+      .map((secret) => ({
+        property: `rotation.${secret}`,
+        reason: `is ${wanted[secret] ?? 0}, and rotation ${begun[secret]} was begun: the number only goes up. Set it to ${begun[secret]} or more`,
+      })),
   async ensure(desired, previous) {
     const all = servers();
     await withPlatform(async (client) => {
-      if (previous === undefined) await requireNew(client, desired.tenant, all);
+      if (previous === undefined) await requireNew(client, desired, all);
       await reserve(client, desired);
     }, all);
     return desired;
@@ -59,10 +71,11 @@ export const provider = dynamicProvider<ReservationInputs, ReservationInputs>({
     const same = sorted(found.networks).join() === sorted(recorded.networks).join();
     return { ...recorded, stack: found.stack, networks: same ? recorded.networks : found.networks };
   },
-  async remove({ tenant }) {
+  async remove({ tenant, rotation }) {
     const all = servers();
     const rollback = process.env[rollbackVariable] === "1";
-    const left = await tracesOf(tenantNames(tenant), all, { keys: true }).catch((error: unknown) => {
+    const extent = { keys: true, minioRotations: rotation?.minio };
+    const left = await tracesOf(tenantNames(tenant), all, extent).catch((error: unknown) => {
       // What is in the state was removed before this. A store that is down must not keep the id of a tenant that never was;
       // had an interrupted call left something there, the next reservation of the id would find it.
       if (rollback && error instanceof AggregateError) return [];

@@ -1,5 +1,7 @@
-// The tenant's encrypted credentials (plan, sections 6.3 and 6.4).
-import { secret, type CustomResourceOptions, type Input } from "@pulumi/pulumi";
+// The tenant's encrypted credentials (plan, sections 6.3 and 6.4). New ones are written beside the file: nobody may read them before
+// every store accepts them (CredentialsHandover).
+import { secret, type CustomResourceOptions, type Input, type Output } from "@pulumi/pulumi";
+import { createHash } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
 import {
@@ -22,6 +24,14 @@ export interface SopsFileInputs {
   readonly credentials: Credentials;
 }
 
+interface SopsFileState extends SopsFileInputs {
+  /** SHA-256 of the file as it was written, in hex. */
+  readonly digest?: string;
+}
+
+/** SHA-256 in hex. */
+export const digestOf = (text: string): string => createHash("sha256").update(text).digest("hex");
+
 async function onDisk(tenant: string): Promise<SopsFileInputs | undefined> {
   const files = secretFiles(tenant);
   let encrypted: string;
@@ -41,25 +51,41 @@ async function onDisk(tenant: string): Promise<SopsFileInputs | undefined> {
   }
 }
 
-export const provider = dynamicProvider<SopsFileInputs, SopsFileInputs>({
+export const provider = dynamicProvider<SopsFileInputs, SopsFileState>({
   describe: ({ tenant }) => `SOPS file ${secretFiles(tenant).encrypted}`,
   id: ({ tenant }) => tenant,
   inputs: { tenant: "replace", recipients: "update", credentials: "update" },
   async ensure(desired, previous) {
-    // A first write has nothing to compare with: one decryption less.
-    const current = previous === undefined ? undefined : await onDisk(desired.tenant);
-    if (!isDeepStrictEqual(current, desired)) {
-      const encrypted = await encryptCredentials(desired.credentials, desired.recipients);
-      await writeAtomically(secretFiles(desired.tenant).encrypted, encrypted, 0o600);
+    const { encrypted, staged } = secretFiles(desired.tenant);
+    const current = await onDisk(desired.tenant);
+    const same = current !== undefined && isDeepStrictEqual(current.credentials, desired.credentials);
+    if (same && isDeepStrictEqual(current.recipients, desired.recipients)) {
+      await rm(staged, { force: true });
+      return { ...desired, digest: digestOf(await readFile(encrypted, "utf8")) };
     }
-    return desired;
+    const text = await encryptCredentials(desired.credentials, desired.recipients);
+    // Only what somebody can read now is handed over. The same credentials for other keys are right at once.
+    const handedOver = previous !== undefined && current !== undefined && !same;
+    await writeAtomically(handedOver ? staged : encrypted, text, 0o600);
+    if (!handedOver) await rm(staged, { force: true });
+    return { ...desired, digest: digestOf(text) };
   },
-  observe: ({ tenant }) => onDisk(tenant),
-  remove: ({ tenant }) => rm(secretFiles(tenant).encrypted, { force: true }),
+  async observe(recorded) {
+    const found = await onDisk(recorded.tenant);
+    return found && { ...found, ...(recorded.digest === undefined ? {} : { digest: recorded.digest }) };
+  },
+  async remove({ tenant }) {
+    const { encrypted, staged } = secretFiles(tenant);
+    await rm(staged, { force: true });
+    await rm(encrypted, { force: true });
+  },
 });
 
 /** `secrets.enc.yaml`: the plan's six entries, encrypted to `recipients`. */
 export class SopsFile extends DynamicResource {
+  /** Undefined of a file that was written before there was a digest. */
+  declare readonly digest: Output<string | undefined>;
+
   constructor(
     name: string,
     args: {
@@ -69,6 +95,7 @@ export class SopsFile extends DynamicResource {
     },
     opts?: CustomResourceOptions,
   ) {
-    super("SopsFile", "sops-file", name, { ...args, credentials: secret(args.credentials) }, opts);
+    const props = { ...args, credentials: secret(args.credentials), digest: undefined };
+    super("SopsFile", "sops-file", name, props, opts);
   }
 }

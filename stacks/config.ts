@@ -8,6 +8,7 @@ import { z } from "zod";
 import { idProblem } from "../components/names.ts";
 import { networkProblem, overlap } from "../components/networks.ts";
 import { isPrivateKey, recipientProblem } from "../components/recipients.ts";
+import { rotatable } from "../components/rotation.ts";
 import type { TenantSettings } from "../components/tenant.ts";
 import { settings as serverSettings, unencryptedSettings } from "../providers/clients/servers.ts";
 import { adoptionKeys, adoptionProblems } from "./adopted.ts";
@@ -71,6 +72,11 @@ const schema = z.strictObject({
   qdrantWritesPerMinute: whole(0, 4_294_967_295, "points").default(120_000),
   qdrantUnindexedFilters: z.boolean({ error: "must be true or false" }).default(false),
   qdrantTokenDays: whole(0, 36_500, "days").default(0),
+  rotation: z
+    .partialRecord(z.enum(rotatable), whole(0, 1_000_000, "rotations"), {
+      error: `must be numbers by secret (${rotatable.join(", ")}), such as {redis: 1}`,
+    })
+    .default({}),
 });
 
 /** Turns the engine's strings into the values they stand for. */
@@ -187,7 +193,7 @@ function settingsIn(config: Readonly<Record<string, string>>, secretKeys: readon
 
 function problemsOf(error: z.ZodError, given: Record<string, unknown>): string[] {
   const all = error.issues.map((issue) => {
-    if (issue.code === "unrecognized_keys") {
+    if (issue.code === "unrecognized_keys" && issue.path.length === 0) {
       return `${issue.keys.join(", ")}: no such setting. Known: ${Object.keys(schema.shape).join(", ")}`;
     }
     const field = issue.path.join(".");

@@ -2,6 +2,8 @@
 import { readFileSync, rmSync } from "node:fs";
 import { parseDocument, type Document } from "yaml";
 import { idProblem } from "../../components/names.ts";
+import type { Rotations } from "../../components/rotation.ts";
+import type { TenantSettings } from "../../components/tenant.ts";
 import { writeAtomically } from "../../providers/clients/files.ts";
 import { stackFile } from "../environment.ts";
 import { Problem } from "../errors.ts";
@@ -80,7 +82,8 @@ export function settingOf(id: string, name: string): unknown {
 /** The configuration as the engine hands it to the program. Secret values are not looked at. */
 function configOf(document: Document): Record<string, string> {
   const { config = {} } = document.toJS() as { config?: Record<string, unknown> };
-  const plain = Object.entries(config).filter(([, value]) => typeof value !== "object" || Array.isArray(value));
+  const isSecret = (value: unknown): boolean => typeof value === "object" && value !== null && "secure" in value;
+  const plain = Object.entries(config).filter(([, value]) => !isSecret(value));
   return Object.fromEntries(
     plain.map(([name, value]) => [name, typeof value === "string" ? value : JSON.stringify(value)]),
   );
@@ -112,18 +115,33 @@ export async function planStackFile(id: string, request: TenantRequest): Promise
   return { id, before, after: document.toString(), again: `npm run tenant -- provision ${id}${networks}${octet}` };
 }
 
+/** Suspension and rotation are settings of a tenant that is there. */
+const noFile = (id: string): Problem =>
+  new Problem(
+    `Tenant ${id} has no stacks/Pulumi.${id}.yaml here, and its settings are in it. Nothing was touched. ` +
+      `Use the checkout that has it, or write it again: npm run tenant -- provision ${id} --network CIDR`,
+  );
+
+/** Where the file has the setting: Pulumi takes keys without the project's name as the project's. */
+const placeOf = (document: Document, name: string): string => (document.hasIn(["config", name]) ? name : key(name));
+
+/** The settings of a file. @throws Problem listing everything that is wrong with it. */
+async function settingsOf(id: string, document: Document): Promise<TenantSettings> {
+  const { tenantSettings } = await import("../../stacks/config.ts");
+  try {
+    return tenantSettings(id, configOf(document));
+  } catch (cause) {
+    throw new Problem((cause as Error).message, { cause });
+  }
+}
+
 /**
  * Plans the file of a tenant that is to be suspended, or not any more. Nothing is written.
  * @throws Problem when there is no file, or listing everything that is wrong with it.
  */
 export async function planSuspension(id: string, { suspended, reason }: SuspensionRequest): Promise<StackFileEdit> {
   const before = readFile(id);
-  if (before === undefined) {
-    throw new Problem(
-      `Tenant ${id} has no stacks/Pulumi.${id}.yaml here, and suspended is a setting in it. Nothing was touched. ` +
-        `Use the checkout that has it, or write it again: npm run tenant -- provision ${id} --network CIDR`,
-    );
-  }
+  if (before === undefined) throw noFile(id);
   const document = edited(id, before, { networks: [] });
   const forget = (name: string): void => {
     // Pulumi takes keys without the project's name as the project's.
@@ -133,14 +151,29 @@ export async function planSuspension(id: string, { suspended, reason }: Suspensi
   else document.setIn(["config", key("suspended")], true);
   if (!suspended || reason === "") forget("suspensionReason");
   else if (reason !== undefined) document.setIn(["config", key("suspensionReason")], reason);
-  const { tenantSettings } = await import("../../stacks/config.ts");
-  try {
-    tenantSettings(id, configOf(document));
-  } catch (cause) {
-    throw new Problem((cause as Error).message, { cause });
-  }
+  await settingsOf(id, document);
   const again = `npm run tenant -- ${suspended ? "suspend" : "resume"} ${id}`;
   return { id, before, after: document.toString(), again };
+}
+
+/** How often the file says that each secret was rotated. @throws Problem as `planRotation` does. */
+export async function rotationOf(id: string): Promise<Rotations> {
+  const before = readFile(id);
+  if (before === undefined) throw noFile(id);
+  return (await settingsOf(id, edited(id, before, { networks: [] }))).rotation;
+}
+
+/**
+ * Plans the file of a tenant whose secrets are rotated. Nothing is written.
+ * @throws Problem when there is no file, or listing everything that is wrong with it.
+ */
+export async function planRotation(id: string, rotation: Rotations): Promise<StackFileEdit> {
+  const before = readFile(id);
+  if (before === undefined) throw noFile(id);
+  const document = edited(id, before, { networks: [] });
+  document.setIn(["config", placeOf(document, "rotation")], document.createNode(rotation));
+  await settingsOf(id, document);
+  return { id, before, after: document.toString(), again: `npm run tenant -- rotate ${id}` };
 }
 
 /** Writes the planned file. */

@@ -30,6 +30,7 @@ const byType: readonly (readonly [type: string, step: number])[] = [
   ["tenant:Reservation", 0],
   ["tenant:AgeKey", 1],
   ["tenant:SopsFile", 3],
+  ["tenant:CredentialsHandover", 3],
   ["TenantCredentials", 2],
   ["ObjectStorage", 4],
   ["index:Database", 5],

@@ -63,6 +63,9 @@ export async function removeStack(name: string): Promise<void> {
 export interface StateResource {
   readonly urn: string;
   readonly type: string;
+  readonly inputs?: Readonly<Record<string, unknown>>;
+  /** True of one that was replaced and is not deleted yet. */
+  readonly delete?: boolean;
 }
 
 /** What a stack's state holds. Secrets stay encrypted. */

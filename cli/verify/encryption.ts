@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { credentialKeys, decryptCredentials, pipeThrough, recipientsOf } from "../../providers/clients/credentials.ts";
+import { parseIdentities } from "../../providers/clients/age-identities.ts";
 import { secretFiles, type SecretFiles } from "../../providers/clients/secrets-dir.ts";
 import { Mismatch, refused, works, type Attempt, type Dialect, type StoreDefinition, type Subject } from "./checks.ts";
 
@@ -85,7 +86,8 @@ export const encryption: StoreDefinition<Context> = {
             readFile(c.files.key, "utf8"),
           ]);
           const own = published.trim();
-          if ((await pipeThrough("age-keygen", ["-y"], key)).trim() !== own) {
+          // While the key is being rotated, the file holds the former one, too.
+          if ((await parseIdentities(key)).at(-1)?.recipient !== own) {
             throw new Mismatch(`${c.files.publicKey} is not the public key of ${c.files.key}`);
           }
           const found = recipientsOf(c.encrypted);

@@ -1,12 +1,15 @@
 // MinIO: the tenant's user reaches its bucket and nothing else (plan, section 2.3).
 import type { Client } from "minio";
 import type { Agent } from "node:http";
+import { isMinioUserOf } from "../../components/names.ts";
 import { minioAdminGet, minioClient } from "../../providers/clients/minio.ts";
 import { Mismatch, refused, works, type StoreDefinition, type Subject } from "./checks.ts";
 import { adminCall, dialect, folder, list, reaches, sweep, textOf, unsignedUpload } from "./minio-requests.ts";
 import { isLeftover, newTrace } from "./probe.ts";
 
 interface Context extends Subject {
+  /** The tenant's user, by its credentials. */
+  readonly user: string;
   readonly tenant: Client;
   readonly admin: Client;
   readonly anonymous: Client;
@@ -65,7 +68,7 @@ export const minio: StoreDefinition<Context> = {
         },
       );
       otherObject.catch(() => undefined); // Whoever awaits it reports it.
-      return await work({ ...subject, tenant, admin, anonymous, otherObject });
+      return await work({ ...subject, user, tenant, admin, anonymous, otherObject });
     } finally {
       // A request without an answer would keep the process alive.
       agent.destroy();
@@ -151,14 +154,15 @@ export const minio: StoreDefinition<Context> = {
       expected: "OK",
       run: (c) =>
         works(dialect, async () => {
-          const info = (await minioAdminGet(c.admin, "user-info", { accessKey: c.names.minioUser })) as
+          if (!isMinioUserOf(c.names, c.user)) throw new Mismatch(`${c.user} is no user of tenant ${c.names.id}`);
+          const info = (await minioAdminGet(c.admin, "user-info", { accessKey: c.user })) as
             { policyName?: string; status?: string; memberOf?: string[] } | undefined;
-          if (info === undefined) throw new Mismatch(`there is no user ${c.names.minioUser}`);
+          if (info === undefined) throw new Mismatch(`there is no user ${c.user}`);
           const policies = info.policyName || "none";
           if (policies !== c.names.minioPolicy) {
             throw new Mismatch(`attached: ${policies}; it must be exactly ${c.names.minioPolicy}`);
           }
-          if (info.status !== "enabled") throw new Mismatch(`user ${c.names.minioUser} is ${info.status}`);
+          if (info.status !== "enabled") throw new Mismatch(`user ${c.user} is ${info.status}`);
           const groups = info.memberOf ?? [];
           if (groups.length > 0) throw new Mismatch(`the user gets more rights from groups ${groups.join(", ")}`);
         }),
@@ -171,7 +175,7 @@ export const minio: StoreDefinition<Context> = {
         refused(dialect, [
           { what: "list users", run: () => adminCall(c.tenant, "GET", "list-users") },
           // The server looks at the right first, then finds the new secret missing: nothing changes.
-          { what: "set its own secret", run: () => adminCall(c.tenant, "PUT", "add-user", c.names.minioUser) },
+          { what: "set its own secret", run: () => adminCall(c.tenant, "PUT", "add-user", c.user) },
           { what: "set another's secret", run: () => adminCall(c.tenant, "PUT", "add-user", c.other.minioUser) },
         ]),
     },
@@ -198,7 +202,7 @@ export const minio: StoreDefinition<Context> = {
       test: "unsigned_upload",
       expected: "DENIED",
       run: (c) => {
-        const attempts = [c.names.minioUser, ...guessableNames].map((accessKey) => {
+        const attempts = [c.user, ...guessableNames].map((accessKey) => {
           const trace = newTrace();
           const upload = { accessKey, bucket: c.names.bucket, object: `${folder}${trace}/probe` };
           return {

@@ -111,7 +111,13 @@ export async function decryptCredentials(encrypted: string, keyFile: string): Pr
 export async function readCredentials(tenant: string): Promise<Credentials> {
   const files = secretFiles(tenant);
   try {
-    const found = await decryptCredentials(await readFile(files.encrypted, "utf8"), files.key);
+    const encrypted = await readFile(files.encrypted, "utf8");
+    const found = await decryptCredentials(encrypted, files.key).catch(async (error: unknown) => {
+      // It may have been handed over to another key meanwhile.
+      const now = await readFile(files.encrypted, "utf8");
+      if (now === encrypted) throw error;
+      return decryptCredentials(now, files.key);
+    });
     const holder = holderOf(found.qdrant_api_key);
     if (holder !== tenant && holder !== undefined) throw new Error(`it holds the credentials of tenant ${holder}`);
     return found;

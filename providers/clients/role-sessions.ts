@@ -1,4 +1,5 @@
 // The sessions of a PostgreSQL role, and what it was granted by others.
+import { setTimeout } from "node:timers/promises";
 import type { Client } from "pg";
 import { sqlState, withAdmin } from "./postgresql.ts";
 
@@ -24,6 +25,27 @@ export async function endSessions(client: Client, role: string, startedBefore?: 
     `sessions of role ${role} did not end within ${patience} ms (process ${pids}); see what they do: ` +
       `psql -c "SELECT * FROM pg_stat_activity WHERE usename = '${role}'". Then run it again`,
   );
+}
+
+/** Milliseconds that the work of a session may still take before the session is ended all the same. */
+const grace = 30_000;
+
+/**
+ * Ends the role's sessions, each as soon as it is idle: a statement or transaction that is under way may finish. What is left
+ * after the time of grace is ended at work.
+ * @param startedBefore only those; a moment as the server writes it
+ * @throws Error when one does not end
+ */
+export async function endIdleSessions(client: Client, role: string, startedBefore: string): Promise<void> {
+  for (const deadline = Date.now() + grace; Date.now() < deadline; await setTimeout(100)) {
+    const { rowCount } = await client.query(
+      `SELECT CASE WHEN state = 'idle' THEN pg_terminate_backend(pid) END FROM pg_stat_activity
+       WHERE usename = $1 AND backend_start < $2::timestamptz`,
+      [role, startedBefore],
+    );
+    if (rowCount === 0) break;
+  }
+  await endSessions(client, role, startedBefore);
 }
 
 /** The databases, other than `except`, in which somebody granted the role something. */

@@ -12,6 +12,8 @@ export interface SecretFiles {
   readonly publicKey: string;
   /** The SOPS file of credentials. */
   readonly encrypted: string;
+  /** The SOPS file of the credentials that come next, while stores are being told of them. */
+  readonly staged: string;
 }
 
 /** TENANT_SECRETS_DIR, relative to the checkout; default `.secrets/tenants`. */
@@ -27,5 +29,6 @@ export function secretFiles(tenant: string, env: NodeJS.ProcessEnv = process.env
     key: join(folder, "key.age"),
     publicKey: join(folder, "key.pub"),
     encrypted: join(folder, "secrets.enc.yaml"),
+    staged: join(folder, "secrets.enc.yaml.next"),
   };
 }

@@ -1,7 +1,7 @@
 // What exists of a tenant, asked of each server: before anything is made (is the name free?), before data is deleted (how much
 // is it?) and after everything is gone (is it?).
 import { readdir } from "node:fs/promises";
-import type { TenantNames } from "../../components/names.ts";
+import { minioUserOf, type TenantNames } from "../../components/names.ts";
 import { readHba } from "./hba-file.ts";
 import { countObjects, minioAdminGet, minioClient, s3Code } from "./minio.ts";
 import { networksIn } from "./pg-hba.ts";
@@ -22,8 +22,16 @@ export interface Trace {
   readonly what: string;
 }
 
-/** Asks one place what exists of the tenant. `keys`: also walk the Redis key space, which takes time in proportion to it. */
-type Look = (names: TenantNames, servers: Servers, keys: boolean) => Promise<(string | false)[]>;
+/** What to ask besides what every tenant has. */
+export interface Extent {
+  /** Also walk the Redis key space, which takes time in proportion to it. */
+  readonly keys: boolean;
+  /** How many rotations of the MinIO user there may have been. @default 0 */
+  readonly minioRotations?: number | undefined;
+}
+
+/** Asks one place what exists of the tenant. */
+type Look = (names: TenantNames, servers: Servers, extent: Extent) => Promise<(string | false)[]>;
 
 const looks: Readonly<Record<Place, Look>> = {
   async files({ id }) {
@@ -35,16 +43,18 @@ const looks: Readonly<Record<Place, Look>> = {
     return found.map((name) => `file ${folder}/${name}`);
   },
 
-  async minio({ bucket, minioUser, minioPolicy }, servers) {
+  async minio(names, servers, { minioRotations = 0 }) {
+    const { bucket, minioPolicy } = names;
     const client = await minioClient(servers);
-    const [hasBucket, user, policy] = await Promise.all([
+    const users = Array.from({ length: minioRotations + 1 }, (_, rotation) => minioUserOf(names, rotation));
+    const [hasBucket, policy, ...infos] = await Promise.all([
       client.bucketExists(bucket),
-      minioAdminGet(client, "user-info", { accessKey: minioUser }),
       minioAdminGet(client, "info-canned-policy", { name: minioPolicy }),
+      ...users.map((accessKey) => minioAdminGet(client, "user-info", { accessKey })),
     ]);
     return [
       hasBucket && `bucket ${bucket}`,
-      user !== undefined && `user ${minioUser}`,
+      ...users.map((user, index) => infos[index] !== undefined && `user ${user}`),
       policy !== undefined && `policy ${minioPolicy}`,
     ];
   },
@@ -77,7 +87,7 @@ const looks: Readonly<Record<Place, Look>> = {
     return [exists && `collection ${collection}`, valid > 0 && `${valid} valid tokens`];
   },
 
-  redis: async ({ redisUser, keyPrefix }, servers, walk) =>
+  redis: async ({ redisUser, keyPrefix }, servers, { keys: walk }) =>
     withRedisNodes(servers, async (nodes) => {
       const users = await onEveryNode(nodes, ({ client }) => client.call("ACL", "GETUSER", redisUser));
       const holders = nodes.filter((_, index) => users[index] !== null).map(({ name }) => name);
@@ -112,11 +122,11 @@ async function cannotAsk(place: Place, cause: unknown, servers: Servers): Promis
  * Everything that exists of the tenant, asked of all places at once.
  * @throws Error naming every place that does not answer, at once.
  */
-export async function tracesOf(names: TenantNames, servers: Servers, options: { keys: boolean }): Promise<Trace[]> {
+export async function tracesOf(names: TenantNames, servers: Servers, extent: Extent): Promise<Trace[]> {
   const places = Object.keys(looks) as Place[];
   const answers = await Promise.allSettled(
     places.map(async (place) => {
-      const found = await looks[place](names, servers, options.keys);
+      const found = await looks[place](names, servers, extent);
       return found.filter((what) => what !== false).map((what): Trace => ({ place, what }));
     }),
   );

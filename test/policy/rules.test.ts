@@ -94,6 +94,8 @@ describe("a resource of tenant acme is rejected:", () => {
     ["S3Object", "acme-raw", { bucketName: "tenant-globex-bucket" }, "minio-own-objects", /another tenant/],
     ["S3Object", "acme-raw", { acl: "public-read" }, "minio-own-objects", /not private/],
     ["BucketContents", "acme", { bucket: "tenant-globex-bucket" }, "minio-own-objects", /another tenant/],
+    ["IamUser", "acme", { name: "tenant-acme-access-0" }, "minio-own-user", /must be "tenant-acme-access"/],
+    ["IamUser", "acme", { name: "tenant-acme-access-1-2" }, "minio-own-user", /must be "tenant-acme-access"/],
     ["IamUser", "acme", { name: "tenant-globex-access" }, "minio-own-user", /must be "tenant-acme-access"/],
     [
       "IamUserPolicyAttachment",
@@ -243,6 +245,8 @@ describe("a resource of tenant acme is rejected:", () => {
     ["Reservation", "acme", { networks: ["0.0.0.0/0"] }, "postgresql-networks-bounded", /wider than \/8/],
     ["Role", "acme", { password: "known" }, "postgresql-role-without-powers", /no SCRAM verifier(?!.*known)/],
     ["RoleLogin", "acme", { verifier: "known" }, "postgresql-own-login", /no SCRAM verifier(?!.*known)/],
+    ["CredentialsHandover", "acme", { verifier: "known" }, "postgresql-own-login", /no SCRAM verifier(?!.*known)/],
+    ["CredentialsHandover", "acme", { tenant: "globex" }, "postgresql-own-login", /must be "acme"/],
     ["RoleLogin", "acme", { role: "tenant_globex_user" }, "postgresql-own-login", /another tenant's sessions/],
     [
       "DatabaseHardening",
@@ -293,6 +297,9 @@ describe("a resource of tenant acme is rejected:", () => {
     ["RedisAclUser", "acme", { prefix: "" }, "redis-user-own-prefix", /must be "tenant:acme:"/],
     ["RedisAclUser", "acme", { user: "default" }, "redis-user-own-prefix", /its tenant's user only/],
     ["RedisAclUser", "acme", { passwordHash: "plain" }, "redis-user-own-prefix", /no SHA-256(?!.*plain)/],
+    ["RedisPassword", "acme", { user: "default" }, "redis-own-password", /another tenant's user would get/],
+    ["RedisPassword", "acme", { passwordHash: "plain" }, "redis-own-password", /no SHA-256(?!.*plain)/],
+    ["RedisPassword", "acme", { rules: ["on"] }, "redis-own-password", /rules is set, and no rule says/],
     ["RedisAclUser", "acme", { rules: ["on"] }, "redis-user-own-prefix", /rules is set, and no rule says/],
     // Qdrant
     ["QdrantCollection", "acme", { collection: "tenant_globex" }, "qdrant-own-collection", /must be "tenant_acme"/],

@@ -1,7 +1,7 @@
 // The contract every dynamic provider of ours keeps, on the real stores: create, create again, read, an outside change is
 // seen and repaired, update, delete, delete again.
 import { readdirSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -14,6 +14,7 @@ import { withRedis } from "../../providers/clients/redis.ts";
 import { secretFiles } from "../../providers/clients/secrets-dir.ts";
 import { scramVerifier } from "../../providers/clients/scram.ts";
 import { servers } from "../../providers/clients/servers.ts";
+import { digestOf } from "../../providers/sops-file.ts";
 import { platformUp } from "../support/platform.ts";
 
 /** A provider as the engine calls it. */
@@ -35,6 +36,11 @@ interface Case {
   readonly outside?: { readonly change: () => Promise<unknown>; readonly gone?: true };
   /** Asks the store, not the provider. */
   readonly exists?: () => Promise<boolean>;
+  /** What it stands on. */
+  readonly prepare?: () => Promise<unknown>;
+  /** What another resource does after an update. */
+  readonly settle?: () => Promise<unknown>;
+  readonly clean?: () => Promise<unknown>;
 }
 
 const tenant = "contract";
@@ -73,6 +79,11 @@ const aclUser = (hash: string, enabled: boolean) => ({
   commands: ["-@all", "+get", "+set"],
   enabled,
 });
+const handover = (password: string) => ({
+  ...{ tenant, role, login: true },
+  verifier: scramVerifier(role, password),
+  digest: digestOf("encrypted"),
+});
 const row = (over: object = {}) => ({
   tenant,
   networks: ["10.99.0.0/16"],
@@ -108,6 +119,8 @@ const cases: readonly Case[] = [
     inputs: () => ({ tenant, recipients: [recipient], credentials: credentials("1") }),
     changed: () => ({ tenant, recipients: [recipient, recovery].sort(), credentials: credentials("2") }),
     outside: { change: () => writeFile(secretFiles(tenant).encrypted, "sops: {}"), gone: true },
+    // The credentials are handed over when the stores accept them.
+    settle: () => rename(secretFiles(tenant).staged, secretFiles(tenant).encrypted),
   },
   {
     file: "bucket-encryption",
@@ -125,6 +138,14 @@ const cases: readonly Case[] = [
     file: "role-login",
     inputs: () => ({ role, database, verifier: scramVerifier(role, "one"), login: true }),
     changed: () => ({ role, database, verifier: scramVerifier(role, "two"), login: false }),
+    outside: { change: () => sql(`ALTER ROLE ${role} NOLOGIN`) },
+  },
+  {
+    file: "credentials-handover",
+    prepare: () => writeFile(secretFiles(tenant).encrypted, "encrypted"),
+    inputs: () => handover("one"),
+    changed: () => handover("two"),
+    clean: () => rm(secretFiles(tenant).encrypted),
     outside: { change: () => sql(`ALTER ROLE ${role} PASSWORD 'its own'`) },
   },
   {
@@ -174,6 +195,14 @@ const cases: readonly Case[] = [
     changed: () => aclUser("b", false),
     outside: { change: () => acl("SETUSER", role, "+keys", "allkeys", ">second") },
     exists: async () => (await acl("GETUSER", role)) !== null,
+  },
+  {
+    file: "redis-password",
+    prepare: () => acl("SETUSER", role, "on"),
+    inputs: () => ({ user: role, passwordHash: "c".repeat(64) }),
+    outside: { change: () => acl("SETUSER", role, "resetpass"), gone: true },
+    exists: async () => JSON.stringify(await acl("GETUSER", role)).includes("c".repeat(64)),
+    clean: () => acl("DELUSER", role),
   },
   { file: "verification-record", inputs: () => ({ tenant, report }) },
   { file: "audit-event", inputs: () => ({ tenant, reportId, suspended: false, reason: "" }) },
@@ -225,14 +254,16 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-describe.each(cases)("$file", ({ file, inputs, changed, outside, exists }) => {
+describe.each(cases)("$file", ({ file, inputs, changed, outside, exists, prepare, settle, clean }) => {
   let provider: Provider;
   let id: string;
   let state: object;
   beforeAll(async () => {
     provider = await load(file);
     if (file === "reservation") await clearForReservation();
+    await prepare?.();
   });
+  afterAll(async () => clean?.());
 
   it("accepts its inputs and refuses missing ones, naming each", async () => {
     expect((await provider.check({}, inputs())).failures).toEqual([]);
@@ -277,6 +308,7 @@ describe.each(cases)("$file", ({ file, inputs, changed, outside, exists }) => {
     expect(await provider.diff(id, state, next)).toMatchObject({ changes: true, replaces: [] });
     state = (await provider.update(id, state, next)).outs ?? {};
     expect(state).toMatchObject(next);
+    await settle?.();
     expect((await provider.read(id, state)).props).toEqual(state);
   });
 

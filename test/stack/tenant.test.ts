@@ -155,7 +155,8 @@ describe("refresh", () => {
         ),
     ],
     ["RoleLimits", () => sql(`ALTER ROLE ${names.role} RESET temp_file_limit`)],
-    ["RoleLogin", () => sql(`ALTER ROLE ${names.role} PASSWORD 'another'`)],
+    ["RoleLogin", () => sql(`ALTER ROLE ${names.role} NOLOGIN`)],
+    ["CredentialsHandover", () => sql(`ALTER ROLE ${names.role} PASSWORD 'another'`)],
     ["DatabaseHardening", () => sql("GRANT SELECT ON pg_stat_activity TO PUBLIC", names.database)],
     [
       "QdrantCollection",

@@ -75,6 +75,7 @@ describe("a tenant's settings", () => {
       qdrantWritesPerMinute: "6000",
       qdrantUnindexedFilters: "true",
       qdrantTokenDays: "90",
+      rotation: '{"redis":2,"age":1}',
     };
     expect(read(values)).toMatchObject({
       networks: ["10.12.0.0/16", "fd00:12::/48"],
@@ -95,6 +96,7 @@ describe("a tenant's settings", () => {
       qdrantWritesPerMinute: 6000,
       qdrantUnindexedFilters: true,
       qdrantTokenDays: 90,
+      rotation: { redis: 2, age: 1 },
     });
   });
 
@@ -243,7 +245,18 @@ describe("one wrong key", () => {
     ["qdrantWritesPerMinute", "0.5", /^qdrantWritesPerMinute: must be a whole number of points from 0 to /],
     ["qdrantUnindexedFilters", "yes", /^qdrantUnindexedFilters: must be true or false \(given: "yes"\)$/],
     ["qdrantTokenDays", "0.5", /^qdrantTokenDays: must be a whole number of days from 0 to 36500 \(given: 0\.5\)$/],
-    ["quota", "1", /^quota: no such setting\. Known: id, network, octet, .*qdrantTokenDays$/],
+    ["quota", "1", /^quota: no such setting\. Known: id, network, octet, .*rotation$/],
+    [
+      "rotation",
+      '{"redis":-1}',
+      /^rotation\.redis: must be a whole number of rotations from 0 to 1000000 \(given: -1\)$/,
+    ],
+    [
+      "rotation",
+      '{"kafka":1}',
+      /^rotation: must be numbers by secret \(minio, .*, age\), such as \{redis: 1\} \(given: /,
+    ],
+    ["rotation", "1", /^rotation: must be numbers by secret/],
     ["__proto__", "1", /^__proto__: no such setting/],
     ["constructor", "1", /^constructor: no such setting/],
   ])("%s = %s", (key, value, expected) => {

@@ -54,6 +54,7 @@ export function tenantProgram(over: Partial<TenantArgs> = {}): () => void {
     qdrantWritesPerMinute: 0,
     qdrantUnindexedFilters: false,
     qdrantTokenDays: 0,
+    rotation: {},
     ...over,
   };
   return () => void new Tenant("acme", settings, { providers: Object.values(nativeProviders()) });
@@ -80,7 +81,8 @@ export const outputs: Readonly<Record<string, Outputs>> = {
   [ours("Reservation")]: nothing,
   [ours("AgeKey")]: () => ({ recipient: agePublicKey }),
   [ours("QdrantToken")]: () => ({ jti: "token-id", token: "secret of the token" }),
-  [ours("SopsFile")]: nothing,
+  [ours("SopsFile")]: () => ({ digest: "digest of the file" }),
+  [ours("CredentialsHandover")]: nothing,
   [ours("BucketEncryption")]: nothing,
   [ours("BucketContents")]: nothing,
   [ours("RoleLimits")]: nothing,
@@ -89,7 +91,8 @@ export const outputs: Readonly<Record<string, Outputs>> = {
   [ours("PgHbaEntry")]: nothing,
   [ours("QdrantCollection")]: nothing,
   [ours("QdrantAccess")]: nothing,
-  [ours("RedisAclUser")]: () => ({ granted: "flags: on" }),
+  [ours("RedisAclUser")]: () => ({ granted: "flags: on", former: [] }),
+  [ours("RedisPassword")]: nothing,
   [ours("VerificationRecord")]: () => ({ reportId: "report-id", verifiedAt: "2026-02-11T12:00:03Z" }),
   [ours("AuditEvent")]: () => ({ eventId: "event-id" }),
   [ours("RegistryRow")]: nothing,

@@ -29,6 +29,7 @@ tenant-storage:index:Tenant acme
   pulumi-nodejs:dynamic/tenant:RegistryRow acme
   pulumi-nodejs:dynamic/tenant:Reservation acme
   tenant-storage:index:TenantStores acme
+    pulumi-nodejs:dynamic/tenant:CredentialsHandover acme
     tenant-storage:index:Database acme
       postgresql:index/database:Database acme
       postgresql:index/defaultPrivileges:DefaultPrivileges acme-sequences
@@ -43,6 +44,7 @@ tenant-storage:index:Tenant acme
       pulumi-nodejs:dynamic/tenant:RoleLogin acme
     tenant-storage:index:KeySpace acme
       pulumi-nodejs:dynamic/tenant:RedisAclUser acme
+      pulumi-nodejs:dynamic/tenant:RedisPassword acme
     tenant-storage:index:ObjectStorage acme
       minio:index/iamPolicy:IamPolicy acme
       minio:index/iamUser:IamUser acme
@@ -211,6 +213,12 @@ describe("the inputs are exactly these", () => {
         enabled: true,
       },
     ],
+    ["RedisPassword", "acme", { user: role, passwordHash: secret(passwordHash) }],
+    [
+      "CredentialsHandover",
+      "acme",
+      { tenant: "acme", role, verifier: secret(verifier), login: true, digest: "digest of the file" },
+    ],
     [
       "Command",
       "acme",
@@ -311,7 +319,7 @@ describe("the inputs are exactly these", () => {
 
 it("the stored code of a dynamic provider only loads the checkout's: an upgrade shows no diff", () => {
   const dynamic = all.filter(({ code }) => code !== "");
-  expect(dynamic).toHaveLength(17);
+  expect(dynamic).toHaveLength(19);
   const shapes = new Set(dynamic.map(({ code }) => code.replace(/"[a-z-]+\.ts"/, "FILE")));
   expect(shapes.size).toBe(1);
   for (const { code } of dynamic) {
