@@ -264,6 +264,20 @@ describe("the inputs are exactly these", () => {
     expect(all.filter(({ urn }) => !asserted.has(urn)).map(({ urn }) => urn)).toEqual([]);
   });
 
+  it("of a tenant whose secrets were rotated, what makes new ones has the number, and MinIO another user", async () => {
+    const rotation = { minio: 2, postgresql: 1, qdrant: 3, redis: 1, api: 4, age: 1 };
+    const rotated = await register(outputs, tenantProgram({ rotation }));
+    const inputs = (type: string, name = "acme") => find(rotated, type, name).inputs;
+    for (const [what, number] of Object.entries(rotation).filter(([secret]) => !["qdrant", "age"].includes(secret))) {
+      expect(inputs("RandomPassword", `acme-${what}`)).toEqual({ ...password, keepers: { rotation: String(number) } });
+    }
+    expect(inputs("QdrantToken")).toMatchObject({ rotation: 3 });
+    expect(inputs("AgeKey")).toEqual({ tenant: "acme", rotation: 1 });
+    expect(inputs("IamUser")).toMatchObject({ name: "tenant-acme-access-2" });
+    expect(inputs("IamUserPolicyAttachment")).toMatchObject({ userName: "tenant-acme-access-2" });
+    for (const type of ["Reservation", "AuditEvent"]) expect(inputs(type)).toMatchObject({ rotation });
+  });
+
   it("limits that are set are passed on", async () => {
     const limits = {
       bucketQuota: 1024,
@@ -304,6 +318,7 @@ describe("the inputs are exactly these", () => {
         ["IamPolicy", "policy", bucketPolicy(bucket, { suspended: true })],
         ["Role", "login", false],
         ["RoleLogin", "login", false],
+        ["CredentialsHandover", "login", false],
         ["QdrantAccess", "enabled", false],
         ["RedisAclUser", "enabled", false],
         ["Command", "create", "node cli/tenant.ts verify acme --expect suspended --json"],
