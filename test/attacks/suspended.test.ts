@@ -195,6 +195,7 @@ it("a preview shows what is shut, and no more", () => {
     IamPolicy: "policy",
     Role: "login",
     RoleLogin: "login",
+    CredentialsHandover: "login",
     QdrantAccess: "enabled",
     RedisAclUser: "enabled",
     Command: "create,triggers",
