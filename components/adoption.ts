@@ -39,6 +39,7 @@ const takenOver: Readonly<Record<string, TakenOver>> = {
   "pulumi-nodejs:dynamic/tenant:QdrantCollection": { when: ["collection"] },
   "pulumi-nodejs:dynamic/tenant:QdrantAccess": { when: ["collection"] },
   "pulumi-nodejs:dynamic/tenant:RedisAclUser": { when: ["redisUser"] },
+  "pulumi-nodejs:dynamic/tenant:RedisPassword": { when: ["redisUser"] },
   "pulumi-nodejs:dynamic/tenant:DataGuard": { when: [] },
 };
 

@@ -139,8 +139,7 @@ describe("adopted", () => {
         "update IamPolicy policy",
         "update IamUser secret",
         ...["exports", "parsed", "raw", "receipts"].map(() => "create S3Object"),
-        "update Role connectionLimit idleInTransactionSessionTimeout inherit password",
-        "update RoleLogin", // The verifier, a secret.
+        "update Role connectionLimit idleInTransactionSessionTimeout inherit",
         "create RoleLimits",
         "update Database connectionLimit owner",
         "update DatabaseHardening version",
@@ -149,6 +148,7 @@ describe("adopted", () => {
         "update PgHbaEntry networks",
         "update QdrantCollection strictMode",
         "update RedisAclUser commands",
+        "create CredentialsHandover",
         ...["Verification", "Command", "VerificationRecord", "AuditEvent", "RegistryRow"].map(
           (type) => `create ${type}`,
         ),

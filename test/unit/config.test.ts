@@ -5,7 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { parse } from "yaml";
+import { adoptVariable } from "../../providers/clients/adopting.ts";
 import { settings as serverSettings } from "../../providers/clients/servers.ts";
+import { adoptedSecrets } from "../../stacks/adopted.ts";
 import { platformSettings, tenantSettings } from "../../stacks/config.ts";
 
 let folder: string;
@@ -483,6 +485,38 @@ describe("Pulumi.yaml", () => {
       const unset = ["id", "network", "octet", "suspensionReason"].includes(key);
       const shown = unset ? "" : `\`${typeof value === "string" ? value : JSON.stringify(value)}\``;
       expect(readme).toMatch(`| \`${key}\` | ${shown}`);
+    }
+  });
+});
+
+describe("what an adoption writes", () => {
+  const secrets = { minio: "old-secret-1", postgresql: "old-secret-2", redis: "old-secret-3", api: "old-secret-4" };
+  const adopted = { ...acme, adoptedSecrets: JSON.stringify(secrets) };
+  afterEach(() => Reflect.deleteProperty(process.env, adoptVariable));
+
+  it("keeps every run away but the one that adopts this tenant", () => {
+    const begun = { ...acme, adopting: "with its own credentials" };
+    expect(problems(() => read(begun))).toEqual([
+      "adopting: the adoption of tenant acme is not complete. Go on with it: npm run tenant -- adopt acme. " +
+        "Or leave the tenant as it is: npm run tenant -- adopt acme --give-up",
+    ]);
+    process.env[adoptVariable] = "globex";
+    expect(problems(() => read(begun))).toHaveLength(1);
+    process.env[adoptVariable] = "acme";
+    expect(read(begun).id).toBe("acme");
+  });
+
+  it("takes secrets that are encrypted and complete, and repeats none", () => {
+    expect(read(adopted, { secret: ["adoptedSecrets"] })).not.toHaveProperty("adoptedSecrets");
+    expect(adoptedSecrets(namespaced(adopted))).toEqual(secrets);
+    expect(adoptedSecrets(namespaced(acme))).toBeUndefined();
+    expect(problems(() => read(adopted))).toEqual([
+      "adoptedSecrets: is not encrypted, so everybody who reads the file knows them: change them all",
+    ]);
+    for (const text of ["old-secret-1", JSON.stringify({ ...secrets, api: undefined }), '{"minio": "old-secret-1"}']) {
+      const said = problems(() => read({ ...acme, adoptedSecrets: text }, { secret: ["adoptedSecrets"] }));
+      expect(said).toEqual([expect.stringMatching(/^adoptedSecrets: is not what tenant adopt writes/)]);
+      expect(said.join()).not.toContain("old-secret");
     }
   });
 });
