@@ -183,12 +183,13 @@ beforeAll(async () => {
   await setConfig(id, "suspensionReason", "invoice 4711");
   preview = await planned(id);
   await up();
-}, 120_000);
+});
 afterAll(async () => {
-  for (const session of before.sessions) await closeSession(session);
-  before.transfers.hurry();
+  const begun = before as Before | undefined;
+  begun?.transfers.hurry();
+  for (const session of begun?.sessions ?? []) await closeSession(session);
   await destroy(id);
-}, 60_000);
+});
 
 it("a preview shows what is shut, and no more", () => {
   expect(Object.fromEntries(preview.map(({ type, diff }) => [type, diff.join()]))).toEqual({

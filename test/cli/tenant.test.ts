@@ -1,5 +1,6 @@
 // The tenant command, as a person types it, on stores of its own: some are stopped and broken.
 import { afterAll, beforeAll, expect } from "vitest";
+import { administratorsTests } from "./administrators.ts";
 import { demoTests } from "./demo.ts";
 import { everydayTests } from "./everyday.ts";
 import { killsTests } from "./kills.ts";
@@ -22,6 +23,7 @@ mistakesTests(bystander);
 everydayTests();
 rollbackTests(bystander);
 suspensionTests();
+administratorsTests(bystander);
 killsTests();
 manyTests();
 demoTests();

@@ -14,6 +14,7 @@ import {
 import { join } from "node:path";
 import { parse } from "yaml";
 import { tenantNames } from "../../components/names.ts";
+import { credentialsFile, readCredentials, type Credentials } from "../../local/credentials.ts";
 import { environment } from "../../local/environment.ts";
 import { resetStores, startStores, stopStores } from "../../local/lifecycle.ts";
 import { storeNames, type StoreName } from "../../local/settings.ts";
@@ -141,6 +142,14 @@ export async function loseData(): Promise<void> {
 /** `pulumi ARGS` */
 export async function pulumi(args: readonly string[], input?: string): Promise<Ran> {
   return start("pulumi", [...args, "--non-interactive", "--color", "never"], {}, input).ended;
+}
+
+/** Writes what an administrator has changed, or is about to, where the local stores and every command find it. */
+export function changeCredentials(change: (known: Credentials) => Credentials): void {
+  const known = readCredentials(stores.dir);
+  if (known === undefined) throw new Error("the stores were never started");
+  writeFileSync(credentialsFile(stores.dir), `${JSON.stringify(change(known), null, 2)}\n`);
+  Object.assign(process.env, environment(stores), ownVariables);
 }
 
 export const stop = async (name: StoreName): Promise<void> => void (await stopStores({ ...stores, only: [name] }));
