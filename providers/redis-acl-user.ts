@@ -95,8 +95,9 @@ async function apply(
       const before = await viewOf(client, user);
       await client.call("ACL", "SETUSER", user, ...aclRules(desired, former));
       await save(client);
-      // Connections that authenticated with a former password or rules live on otherwise.
-      if (!isNew && !takesNothing(before, await viewOf(client, user)))
+      // Connections that authenticated with a former password or rules live on otherwise. Of a user that is off none may, also when an
+      // interrupted run had turned it off already.
+      if (!isNew && !(desired.enabled && takesNothing(before, await viewOf(client, user))))
         await client.call("CLIENT", "KILL", "USER", user);
     });
   } catch (cause) {

@@ -27,6 +27,13 @@ it.each([
   ["the password changes", () => provider.update(user, state, { ...inputs, passwordHash: "d".repeat(64) })],
   ["the rules are narrowed", () => provider.update(user, state, { ...inputs, commands: ["-@all", "+ping"] })],
   ["the user is suspended", () => provider.update(user, state, { ...inputs, enabled: false })],
+  [
+    "the user is suspended by a run that was interrupted, and then by another",
+    async () => {
+      await withRedis(servers(), (client) => client.call("ACL", "SETUSER", user, "off"));
+      await provider.update(user, state, { ...inputs, enabled: false });
+    },
+  ],
   ["the user is removed", () => provider.delete(user, state)],
 ])("when %s, open connections end: an idle one, one that waits, one that listens", async (_what, change) => {
   const as = { user, password };
