@@ -2,7 +2,9 @@
 import { Command, CommanderError } from "commander";
 import { adoptCommand } from "./commands/adopt.ts";
 import { auditCommand } from "./commands/audit.ts";
+import { barCommand, unbarCommand } from "./commands/bar.ts";
 import { credentialsCommand } from "./commands/credentials.ts";
+import { deletionReportCommand } from "./commands/deletion-report.ts";
 import { deprovisionCommand } from "./commands/deprovision.ts";
 import { exportCommand } from "./commands/export.ts";
 import { listCommand } from "./commands/list.ts";
@@ -45,7 +47,7 @@ Each command explains itself: npm run tenant -- provision --help`,
   const commands = [
     ...[provisionCommand(), deprovisionCommand(), adoptCommand(), suspendCommand(), resumeCommand(), rotateCommand()],
     ...[verifyCommand(), credentialsCommand(), listCommand(), auditCommand()],
-    ...[exportCommand(), restoreCommand()],
+    ...[exportCommand(), restoreCommand(), deletionReportCommand(), barCommand(), unbarCommand()],
   ];
   for (const command of commands) tenant.addCommand(command.copyInheritedSettings(tenant));
   return tenant;

@@ -1,11 +1,12 @@
 // The tenant's age key pair (plan, section 6.1). The private key is a 0600 file and never in the state.
 import type { CustomResourceOptions, Output } from "@pulumi/pulumi";
-import { chmod, readdir, readFile, rm, rmdir, stat } from "node:fs/promises";
+import { chmod, readdir, readFile, rmdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { formatIdentities, newIdentity, readIdentities } from "./clients/age-identities.ts";
 import { writeAtomically } from "./clients/files.ts";
 import { checkPrivate, makePrivate } from "./clients/private-folder.ts";
 import { secretFiles, type SecretFiles } from "./clients/secrets-dir.ts";
+import { shred } from "./clients/shred.ts";
 import { DynamicResource } from "./dynamic.ts";
 import { dynamicProvider } from "./lifecycle.ts";
 
@@ -22,11 +23,11 @@ interface AgeKeyState extends AgeKeyInputs {
 
 /** Removes the folder with whatever keys are in it. */
 async function removeAll(files: SecretFiles): Promise<void> {
-  await rm(files.publicKey, { force: true });
-  await rm(files.key, { force: true });
+  await shred(files.publicKey);
+  await shred(files.key);
   // What a killed run was about to rename: a key may be in it.
   const left = await readdir(files.folder).catch(() => []);
-  for (const name of left.filter((one) => one.endsWith(".new"))) await rm(join(files.folder, name), { force: true });
+  for (const name of left.filter((one) => one.endsWith(".new"))) await shred(join(files.folder, name));
   await rmdir(files.folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "ENOENT") throw error;
   });

@@ -17,6 +17,7 @@ import {
 import { logOf } from "./clients/audit-log.ts";
 import { platformDatabase } from "./clients/platform-db.ts";
 import { sqlState, withAdmin } from "./clients/postgresql.ts";
+import { shred } from "./clients/shred.ts";
 import { DynamicResource } from "./dynamic.ts";
 import { dynamicProvider } from "./lifecycle.ts";
 
@@ -83,7 +84,11 @@ export const provider = dynamicProvider<AuditKeyInputs, AuditKeyState>({
     if (present === undefined && (await readSeen(log)) !== undefined) return undefined;
     return (await readSigner(log)) === undefined ? undefined : stateOf({ database }, log);
   },
-  remove: ({ log }) => rm(auditFiles(log).folder, { recursive: true, force: true }),
+  async remove({ log }) {
+    const { folder, key } = auditFiles(log);
+    await shred(key);
+    await rm(folder, { recursive: true, force: true });
+  },
 });
 
 /** An Ed25519 key pair for the audit log of a database. */

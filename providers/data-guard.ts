@@ -1,15 +1,18 @@
 // Stands before a tenant's data. It is made last, so that it is deleted first: a destroy that is not allowed stops before
 // anything else is touched.
 import type { CustomResourceOptions } from "@pulumi/pulumi";
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { parse } from "yaml";
 import { tenantNames } from "../components/names.ts";
 import { emitEvent, lastEvent } from "./clients/audit.ts";
+import { operator } from "./clients/operator.ts";
 import { withPlatform } from "./clients/platform-db.ts";
+import { secretFiles } from "./clients/secrets-dir.ts";
 import { servers } from "./clients/servers.ts";
 import { countData, describeCounts } from "./clients/traces.ts";
 import { DynamicResource } from "./dynamic.ts";
 import { dynamicProvider } from "./lifecycle.ts";
+import { rollbackVariable } from "./reservation.ts";
 
 export interface DataGuardInputs {
   readonly tenant: string;
@@ -31,6 +34,16 @@ async function allowedByFile(tenant: string): Promise<boolean> {
   return [true, "true"].includes(document?.config?.["tenant-storage:allowDestroy"] as boolean | string);
 }
 
+/** What the deletion report says was shredded. */
+async function keyMaterial(tenant: string): Promise<{ key_files: string[]; age_public_key: string | null }> {
+  const { folder, publicKey } = secretFiles(tenant);
+  const key = await readFile(publicKey, "utf8").catch(() => "");
+  return {
+    key_files: (await readdir(folder).catch(() => [])).sort(),
+    age_public_key: key.trim() === "" ? null : key.trim(),
+  };
+}
+
 export const provider = dynamicProvider<DataGuardInputs, DataGuardInputs>({
   describe: ({ tenant }) => `guard of tenant ${tenant}'s data`,
   id: ({ tenant }) => tenant,
@@ -50,11 +63,17 @@ export const provider = dynamicProvider<DataGuardInputs, DataGuardInputs>({
       );
     }
     if (holdsData) process.stderr.write(`tenant ${tenant}: deleting ${describeCounts(counts)}\n`);
+    if (process.env[rollbackVariable] === "1") return; // Its end is TENANT_PROVISION_FAILED.
+    const details = {
+      component: "provisioning-orchestrator",
+      status: "started",
+      by: operator(),
+      ...counts,
+      ...(await keyMaterial(tenant)),
+    };
     await withPlatform(async (client) => {
       const last = await lastEvent(client, tenant);
-      if (last === undefined || !["TENANT_PROVISIONED", "TENANT_UPDATED", "TENANT_ADOPTED"].includes(last.event_type))
-        return;
-      const details = { component: "provisioning-orchestrator", status: "started", ...counts };
+      if (last === undefined || last.event_type === "TENANT_DEPROVISIONING") return;
       await emitEvent(client, { tenant, type: "TENANT_DEPROVISIONING", details });
     }, all);
   },

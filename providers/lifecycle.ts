@@ -20,8 +20,11 @@ export interface Lifecycle<I extends object, O extends I> {
   readonly inputs: { readonly [K in keyof Required<I>]: "update" | "replace" | "renew" };
   /** Inputs that may be left out. */
   readonly optional?: readonly (keyof I & string)[];
-  /** Why the resource must not change like this, by input; said before anything is touched, in previews too. */
-  readonly refuse?: (recorded: Partial<I>, desired: I) => readonly dynamic.CheckFailure[];
+  /**
+   * Why the resource must not be made or change like this, by input; said before anything is touched, in previews too. Nothing is
+   * recorded of a new one.
+   */
+  readonly refuse?: (recorded: Partial<I>, desired: I) => Promise<readonly dynamic.CheckFailure[]>;
   /** Observes, then changes what differs. `previous` is the recorded state, when there is one. */
   readonly ensure: (desired: I, previous?: O) => Promise<O>;
   /** What is there now, as inputs and outputs; undefined when it is gone. */
@@ -99,7 +102,7 @@ export function dynamicProvider<I extends object, O extends I>(
       const required = (Object.keys(inputs) as (keyof I & string)[]).filter((key) => !optional.includes(key));
       const missing = required.filter((key) => news[key] === undefined);
       const failures = missing.map((property) => ({ property, reason: "is required and was not given" }));
-      return { inputs: news, failures: [...failures, ...(refuse?.(olds, news) ?? [])] };
+      return { inputs: news, failures: [...failures, ...((await refuse?.(olds, news)) ?? [])] };
     },
     async diff(_id, olds, news) {
       if (asItIs()) return { changes: false };

@@ -1,15 +1,16 @@
 // The tenant's id and networks: taken before anything is made, given back after every server has said that nothing is left.
-import type { CustomResourceOptions } from "@pulumi/pulumi";
+import type { CustomResourceOptions, dynamic } from "@pulumi/pulumi";
 import type { Client } from "pg";
 import { tenantNames } from "../components/names.ts";
 import { rotatable, type Rotations } from "../components/rotation.ts";
 import { adopting } from "./clients/adopting.ts";
-import { emitEvent, lastEvent } from "./clients/audit.ts";
+import { barredProblem } from "./clients/barred.ts";
+import { recordDeletion } from "./clients/deletion.ts";
 import { withPlatform } from "./clients/platform-db.ts";
 import { release, reservationOf, reserve } from "./clients/reservations.ts";
 import { getTenant } from "./clients/registry.ts";
 import { servers, type Servers } from "./clients/servers.ts";
-import { listTraces, tracesOf } from "./clients/traces.ts";
+import { askAll, foundIn, listTraces, tracesOf } from "./clients/traces.ts";
 import { DynamicResource } from "./dynamic.ts";
 import { dynamicProvider } from "./lifecycle.ts";
 
@@ -36,6 +37,8 @@ async function requireNew(client: Client, { tenant, rotation }: ReservationInput
         `it was touched. Use the backend that holds its state: PULUMI_BACKEND_URL`,
     );
   }
+  const barred = await barredProblem(client, tenant);
+  if (barred !== undefined) throw new Error(`${barred}. Nothing was touched`);
   if (adopting() === tenant) return; // What exists is to be taken over.
   const taken = await tracesOf(tenantNames(tenant), all, { keys: true, minioRotations: rotation?.minio });
   if (taken.length === 0) return;
@@ -44,19 +47,32 @@ async function requireNew(client: Client, { tenant, rotation }: ReservationInput
   );
 }
 
+/** While the platform database does not answer, nothing is known; the update then fails for that. */
+async function barredFailure(tenant: string): Promise<dynamic.CheckFailure[]> {
+  const reason = await withPlatform(async (client) => {
+    const ours = await reservationOf(client, tenant);
+    return ours === undefined ? barredProblem(client, tenant) : undefined;
+  }).catch(() => undefined);
+  return reason === undefined ? [] : [{ property: "tenant", reason }];
+}
+
+/** The credentials of a number that was begun may be in use, or about to be deleted: none comes back under the same name. */
+function loweredRotations(begun: Rotations, wanted: Rotations): dynamic.CheckFailure[] {
+  return rotatable
+    .filter((secret) => (wanted[secret] ?? 0) < (begun[secret] ?? 0))
+    .map((secret) => ({
+      property: `rotation.${secret}`,
+      reason: `is ${wanted[secret] ?? 0}, and rotation ${begun[secret]} was begun: the number only goes up. Set it to ${begun[secret]} or more`,
+    }));
+}
+
 export const provider = dynamicProvider<ReservationInputs, ReservationInputs>({
   describe: ({ tenant }) => `reservation of tenant ${tenant}`,
   id: ({ tenant }) => tenant,
   inputs: { tenant: "replace", stack: "replace", networks: "update", rotation: "update" },
   optional: ["rotation"],
-  // The credentials of a number that was begun may be in use, or about to be deleted: none comes back under the same name.
-  refuse: ({ rotation: begun = {} }, { rotation: wanted = {} }) =>
-    rotatable
-      .filter((secret) => (wanted[secret] ?? 0) < (begun[secret] ?? 0))
-      .map((secret) => ({
-        property: `rotation.${secret}`,
-        reason: `is ${wanted[secret] ?? 0}, and rotation ${begun[secret]} was begun: the number only goes up. Set it to ${begun[secret]} or more`,
-      })),
+  refuse: async ({ tenant: known, rotation: begun = {} }, { tenant, rotation: wanted = {} }) =>
+    known === undefined ? barredFailure(tenant) : loweredRotations(begun, wanted),
   async ensure(desired, previous) {
     const all = servers();
     await withPlatform(async (client) => {
@@ -75,12 +91,13 @@ export const provider = dynamicProvider<ReservationInputs, ReservationInputs>({
     const all = servers();
     const rollback = process.env[rollbackVariable] === "1";
     const extent = { keys: true, minioRotations: rotation?.minio };
-    const left = await tracesOf(tenantNames(tenant), all, extent).catch((error: unknown) => {
+    const answers = await askAll(tenantNames(tenant), all, extent).catch((error: unknown) => {
       // What is in the state was removed before this. A store that is down must not keep the id of a tenant that never was;
       // had an interrupted call left something there, the next reservation of the id would find it.
       if (rollback && error instanceof AggregateError) return [];
       throw error;
     });
+    const left = foundIn(answers);
     if (left.length > 0) {
       throw new Error(
         `the tenant is not gone: ${listTraces(left)}. Remove what is left, then run it again: pulumi destroy --stack ${tenant}`,
@@ -89,18 +106,7 @@ export const provider = dynamicProvider<ReservationInputs, ReservationInputs>({
     await withPlatform(async (client) => {
       // A rollback records TENANT_PROVISION_FAILED instead. What it had to leave behind is deprovisioned later; a tenant that
       // never was anything is not.
-      const last = await lastEvent(client, tenant);
-      if (!rollback && last !== undefined && last.event_type !== "TENANT_DEPROVISIONED") {
-        await emitEvent(client, {
-          tenant,
-          type: "TENANT_DEPROVISIONED",
-          details: {
-            component: "provisioning-orchestrator",
-            status: "success",
-            stores_checked: ["minio", "postgresql", "qdrant", "redis"],
-          },
-        });
-      }
+      if (!rollback) await recordDeletion(client, tenant, answers);
       await release(client, tenant);
     }, all);
   },

@@ -13,6 +13,7 @@ import {
 } from "./clients/credentials.ts";
 import { writeAtomically } from "./clients/files.ts";
 import { secretFiles } from "./clients/secrets-dir.ts";
+import { shred } from "./clients/shred.ts";
 import { DynamicResource } from "./dynamic.ts";
 import { dynamicProvider } from "./lifecycle.ts";
 
@@ -76,8 +77,8 @@ export const provider = dynamicProvider<SopsFileInputs, SopsFileState>({
   },
   async remove({ tenant }) {
     const { encrypted, staged } = secretFiles(tenant);
-    await rm(staged, { force: true });
-    await rm(encrypted, { force: true });
+    await shred(staged);
+    await shred(encrypted);
   },
 });
 

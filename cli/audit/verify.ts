@@ -89,6 +89,8 @@ async function remember(client: Client, log: string, newest: SeenEvent | undefin
 class Verifier {
   readonly #trusted: TrustedKeys;
   readonly #keys = new Set<string>();
+  /** Stolen later, a key must not sign any more. */
+  readonly #retired = new Set<string>();
   readonly #breaks: Break[] = [];
   #broken = 0;
   #last: Row | undefined;
@@ -160,6 +162,11 @@ class Verifier {
     } else if (row.previous_hash !== (this.#last?.hash ?? noHash)) {
       yield "it was not written after the event before it";
     }
+    if (this.#last !== undefined && this.#last.key_id !== row.key_id) {
+      this.#retired.add(this.#last.key_id);
+      if (row.event_type !== "AUDIT_KEY_STARTED") yield `it is signed with key ${row.key_id}, which no event began`;
+    }
+    if (this.#retired.has(row.key_id)) yield `it is signed with key ${row.key_id}, which had been replaced`;
     if (contentHash(content).toString("hex") !== hash) yield "its content is not what was written";
     if (this.#seen?.sequence === row.sequence && this.#seen.hash !== hash)
       yield "it is not the event that was seen here";

@@ -3,6 +3,8 @@ import { Command } from "commander";
 
 interface Options {
   readonly confirm?: string;
+  readonly bar?: true;
+  readonly reason?: string;
   readonly keepConfig?: true;
   readonly json?: true;
 }
@@ -13,19 +15,21 @@ export function deprovisionCommand(): Command {
     .argument("<id>", "the tenant")
     .option("--confirm <id>", "the tenant's id again: delete it although it holds data")
     .option("--keep-config", "keep stacks/Pulumi.<id>.yaml; it goes on claiming the tenant's networks")
-    .option("--json", "print what was deleted as JSON")
+    .option("--bar", "also bar the id from being used again")
+    .option("--reason <text>", "with --bar: why; it is recorded, and shown to who wants the id")
+    .option("--json", "print the deletion report as JSON")
     .addHelpText(
       "after",
       `
 Refuses to delete data without --confirm (or allowDestroy: true in the tenant's stack file). Deletes the stack and its file.
-The audit log keeps the tenant's events and reports. Goes on where an interrupted run stopped.
+Keeps the tenant's events and a report of the deletion: tenant deletion-report ID. Goes on where an interrupted run stopped.
 
 Example: npm run tenant -- deprovision initech --confirm initech`,
     )
     .action(deprovision);
 }
 
-async function deprovision(id: string, { confirm, keepConfig, json }: Options): Promise<void> {
+async function deprovision(id: string, { confirm, keepConfig, bar, reason, json }: Options): Promise<void> {
   const { Problem } = await import("../errors.ts");
   const { idProblem, tenantNames } = await import("../../components/names.ts");
   const { unknownTenant } = await import("../tenants.ts");
@@ -33,16 +37,24 @@ async function deprovision(id: string, { confirm, keepConfig, json }: Options): 
   if (confirm !== undefined && confirm !== id) {
     throw new Problem(`--confirm ${confirm} is not ${id}. Nothing was deleted. Repeat the id: --confirm ${id}`);
   }
+  if (reason !== undefined && !bar) throw new Problem("--reason is for --bar. Nothing was deleted.");
   const { useStackConfig } = await import("../environment.ts");
   await useStackConfig(id);
-  const { note, say, sayJson } = await import("../output.ts");
-  const { dataOf, deprovisionTenant, refusal } = await import("../engine/deprovision.ts");
+  const { note } = await import("../output.ts");
+  const { dataOf, deprovisionTenant, finishDeprovision, refusal } = await import("../engine/deprovision.ts");
   const { allowsDestroy, isAdopting } = await import("../engine/stack-file.ts");
   const { findStack } = await import("../engine/workspace.ts");
   const { describeCounts } = await import("../../providers/clients/traces.ts");
 
   const stack = await findStack(id);
-  if (stack === undefined) throw await withoutStack(id);
+  if (stack === undefined) {
+    await requireGone(id);
+    const finished = await finishDeprovision(id, keepConfig === true);
+    if (finished === undefined) throw await unknownTenant(id);
+    note(`Tenant ${id} was gone already; what an interrupted run had left of Pulumi's state is removed too.`);
+    if (bar) await barId(id, reason);
+    return tell(id, json === true);
+  }
   if (isAdopting(id)) {
     throw new Problem(
       `The adoption of tenant ${id} is not complete. Nothing was deleted. Finish it first: npm run tenant -- adopt ${id}. ` +
@@ -54,6 +66,8 @@ async function deprovision(id: string, { confirm, keepConfig, json }: Options): 
   const confirmed = confirm === id;
   if (holdsData && !confirmed && !allowsDestroy(id)) throw refusal(id, counts);
 
+  // Before the id is free: nobody takes it in between.
+  if (bar) await barId(id, reason);
   const { bucket, database, collection, keyPrefix } = tenantNames(id);
   note(
     `Removing bucket ${bucket}, database ${database}, collection ${collection}, keys ${keyPrefix}* (${describeCounts(counts)})`,
@@ -61,34 +75,46 @@ async function deprovision(id: string, { confirm, keepConfig, json }: Options): 
   const { withInterrupts } = await import("../engine/interrupt.ts");
   const { beginProgress } = await import("../progress.ts");
   const progress = await beginProgress(`Removing tenant ${id}`);
-  await withInterrupts(() =>
+  const { left } = await withInterrupts(() =>
     deprovisionTenant(stack, { confirmed, keepConfig: keepConfig === true }, progress),
   ).finally(progress.end);
-
-  const event = await lastEventOf(id);
-  if (json) return sayJson({ tenant_id: id, deleted: counts, event: event ?? null });
-  say(`Tenant ${id} is gone: every store was asked. Deleted: ${describeCounts(counts)}.`);
-  if (event?.event_type === "TENANT_DEPROVISIONED") say(`Recorded: ${event.event_type} ${event.event_id}`);
+  if (left !== null) note(`Pulumi's backend is not ours to clean: ${left} may still be there. Remove it.`);
+  await tell(id, json === true);
 }
 
-/** There is no stack: a mistyped id, or a tenant whose state is elsewhere. */
-async function withoutStack(id: string): Promise<Error> {
+async function barId(id: string, reason = ""): Promise<void> {
+  const { bar } = await import("../../providers/clients/barred.ts");
+  const { withPlatform } = await import("../../providers/clients/platform-db.ts");
+  await withPlatform((client) => bar(client, id, reason));
+}
+
+/** The end, and its proof. */
+async function tell(id: string, json: boolean): Promise<void> {
+  const { deletionOf } = await import("../../providers/clients/deletion.ts");
+  const { withPlatform } = await import("../../providers/clients/platform-db.ts");
+  const { describeCounts } = await import("../../providers/clients/traces.ts");
+  const { say, sayJson } = await import("../output.ts");
+  const found = await withPlatform((client) => deletionOf(client, id));
+  // Of an empty stack there is nothing to report.
+  if (json) return sayJson(found ?? { tenant_id: id, report: null });
+  const begun = found?.report.begun;
+  say(`Tenant ${id} is gone: every store was asked.${begun ? ` Deleted: ${describeCounts(begun.deleted)}.` : ""}`);
+  if (found?.event !== undefined) {
+    say(`Recorded: ${found.event.event_type} ${found.event.event_id}`);
+    say(`Report:   npm run tenant -- deletion-report ${id}`);
+  }
+}
+
+/** There is no stack: of a tenant that is there, the state is elsewhere. */
+async function requireGone(id: string): Promise<void> {
   const { tenantNames } = await import("../../components/names.ts");
   const { servers } = await import("../../providers/clients/servers.ts");
   const { listTraces, tracesOf } = await import("../../providers/clients/traces.ts");
-  const { unknownTenant } = await import("../tenants.ts");
   const traces = await tracesOf(tenantNames(id), servers(), { keys: true });
-  if (traces.length === 0) return unknownTenant(id);
+  if (traces.length === 0) return;
   const { Problem } = await import("../errors.ts");
-  return new Problem(
+  throw new Problem(
     `Tenant ${id} has no stack in ${process.env["PULUMI_BACKEND_URL"] ?? "Pulumi's backend"}, but it exists: ` +
       `${listTraces(traces)}. Nothing was deleted. Use the backend it was made with: set PULUMI_BACKEND_URL`,
   );
-}
-
-async function lastEventOf(id: string): Promise<{ event_type: string; event_id: string } | undefined> {
-  const { withPlatform } = await import("../../providers/clients/platform-db.ts");
-  const { lastEvent } = await import("../../providers/clients/audit.ts");
-  const found = await withPlatform((client) => lastEvent(client, id));
-  return found === undefined ? undefined : { event_type: found.event_type, event_id: found.event_id };
 }

@@ -4,6 +4,10 @@ import { rmSync } from "node:fs";
 import { tenantNames } from "../../components/names.ts";
 import { servers } from "../../providers/clients/servers.ts";
 import { countData, describeCounts, listTraces, tracesOf, type DataCounts } from "../../providers/clients/traces.ts";
+import { emitEvent, events, lastEvent } from "../../providers/clients/audit.ts";
+import { hasEnded } from "../../providers/clients/deletion.ts";
+import { operator } from "../../providers/clients/operator.ts";
+import { withPlatform } from "../../providers/clients/platform-db.ts";
 import { confirmVariable } from "../../providers/data-guard.ts";
 import { stackFile } from "../environment.ts";
 import { Problem, withoutSecrets } from "../errors.ts";
@@ -12,6 +16,7 @@ import { removeOrphans } from "./orphans.ts";
 import { locked, type Reporter } from "./provision.ts";
 import { described, listed } from "./rollback.ts";
 import { Watch } from "./watch.ts";
+import { removeStateFiles, type StateFiles } from "./state-files.ts";
 import { isReal, removeStack, stateOf } from "./workspace.ts";
 
 /** How much the tenant holds. */
@@ -30,13 +35,14 @@ export function refusal(id: string, counts: DataCounts): Problem {
 /**
  * Destroys the tenant's stack and removes it. Goes on where an earlier run stopped.
  * @param confirmed the tenant may hold data
+ * @returns what became of Pulumi's state
  * @throws Problem naming what is left and why.
  */
 export async function deprovisionTenant(
   stack: Stack,
   options: { readonly confirmed: boolean; readonly keepConfig: boolean },
   reporter: Reporter,
-): Promise<void> {
+): Promise<StateFiles> {
   const id = stack.name;
   const watch = new Watch(reporter.steps);
   const { pending } = await stateOf(id);
@@ -56,8 +62,37 @@ export async function deprovisionTenant(
     throw await unfinished(id, watch, error as Error);
   }
   await requireGone(id);
-  await removeStack(id);
-  if (!options.keepConfig) rmSync(stackFile(id), { force: true });
+  const state = await removeStack(id);
+  await forget(id, state, options.keepConfig);
+  return state;
+}
+
+/**
+ * Finishes what a killed run left after the tenant was gone: files of Pulumi's state, and the stack's. The stack is gone.
+ * @returns undefined when there is nothing to finish
+ */
+export async function finishDeprovision(id: string, keepConfig: boolean): Promise<StateFiles | undefined> {
+  if ((await withPlatform((client) => lastEvent(client, id)))?.event_type !== "TENANT_DEPROVISIONED") return undefined;
+  const state = await removeStateFiles(id);
+  await forget(id, state, keepConfig);
+  return state;
+}
+
+/** The stack's file and the record; the file first: with the record there is nothing left to finish. */
+async function forget(id: string, { backend, removed, left }: StateFiles, keepConfig: boolean): Promise<void> {
+  if (!keepConfig) rmSync(stackFile(id), { force: true });
+  await withPlatform(async (client) => {
+    const history = await events(client, id);
+    if (!hasEnded(history) || history[0]?.event_type === "TENANT_STATE_REMOVED") return;
+    const details = {
+      by: operator(),
+      backend,
+      removed_files: removed,
+      left,
+      stack_file: keepConfig ? "kept" : "removed",
+    };
+    await emitEvent(client, { tenant: id, type: "TENANT_STATE_REMOVED", details });
+  });
 }
 
 async function unfinished(id: string, watch: Watch, error: Error): Promise<Problem> {

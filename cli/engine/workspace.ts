@@ -5,6 +5,7 @@ import { root } from "../../toolchain/paths.ts";
 import { PulumiError, pulumiCommand, runPulumi } from "./command.ts";
 import type { Begun } from "./orphans.ts";
 import { dropSalt } from "./stack-file.ts";
+import { removeStateFiles, type StateFiles } from "./state-files.ts";
 
 /** A stack that is there. */
 export interface OpenStack {
@@ -54,9 +55,10 @@ async function create(name: string): Promise<Stack> {
   }
 }
 
-/** Removes an empty stack. Its file stays. */
-export async function removeStack(name: string): Promise<void> {
+/** Removes an empty stack, and what the backend would keep of it. Its file stays. */
+export async function removeStack(name: string): Promise<StateFiles> {
   await runPulumi(["stack", "rm", name, "--yes", "--preserve-config"]);
+  return removeStateFiles(name);
 }
 
 /** A resource in a stack's state. */

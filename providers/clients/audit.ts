@@ -24,7 +24,10 @@ export type EventType =
   | "TENANT_DEPROVISIONING"
   | "TENANT_DEPROVISIONED"
   | "TENANT_EXPORTED"
-  | "TENANT_RESTORED";
+  | "TENANT_RESTORED"
+  | "TENANT_STATE_REMOVED"
+  | "TENANT_BARRED"
+  | "TENANT_UNBARRED";
 
 /** An event to record. */
 export interface NewEvent {

@@ -1,4 +1,4 @@
-// The platform's own database: registry, reservations, audit log and verification reports (plan, sections 7.1, 7.2, 8.2).
+// The platform's own database: registry, reservations, audit log, reports and barred ids (plan, sections 7.1, 7.2, 8.2).
 // The database itself is made by the platform stack; this file makes and repairs what is inside.
 import type { Client } from "pg";
 import { adminClient, closeSession, inTransaction, sqlState } from "./postgresql.ts";
@@ -131,6 +131,24 @@ const migrations: readonly string[] = [
     ADD CONSTRAINT tenants_status_check CHECK (status IN ('active', 'suspended')),
     ADD COLUMN suspension_reason text NOT NULL DEFAULT '';
   `,
+  `
+  CREATE TABLE public.deletion_reports (
+    report_id  uuid PRIMARY KEY,
+    tenant_id  text NOT NULL,
+    report     jsonb NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+  );
+  CREATE INDEX ON public.deletion_reports (tenant_id, created_at DESC);
+  CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON public.deletion_reports
+    FOR EACH STATEMENT EXECUTE FUNCTION public.refuse_change();
+
+  CREATE TABLE public.barred_ids (
+    tenant_id text PRIMARY KEY CHECK (tenant_id ~ '^[a-z0-9]{1,40}$'),
+    reason    text NOT NULL,
+    barred_by text NOT NULL,
+    barred_at timestamptz NOT NULL DEFAULT now()
+  );
+  `,
 ];
 
 /** What this checkout makes of the schema. */
@@ -154,11 +172,13 @@ const guarantees: readonly string[] = [
   `REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC, ${writerRole}`,
   `GRANT USAGE ON SCHEMA public TO ${writerRole}`,
   `GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${writerRole}`,
-  `GRANT INSERT, UPDATE, DELETE ON public.tenants, public.reservations, public.reservation_networks TO ${writerRole}`,
+  `GRANT INSERT, UPDATE, DELETE ON public.tenants, public.reservations, public.reservation_networks, public.barred_ids
+     TO ${writerRole}`,
   // By column: the place of an event is not the writer's to choose.
   `GRANT INSERT (event_id, tenant_id, event_type, resource_type, resource_id, details, created_at, previous_hash, hash, signature,
      key_id) ON public.audit_events TO ${writerRole}`,
   `GRANT INSERT (report_id, tenant_id, report, overall_pass) ON public.verification_reports TO ${writerRole}`,
+  `GRANT INSERT (report_id, tenant_id, report) ON public.deletion_reports TO ${writerRole}`,
 ];
 
 const createWriter = `DO $$ BEGIN

@@ -118,16 +118,40 @@ async function cannotAsk(place: Place, cause: unknown, servers: Servers): Promis
   return new Error(`${place} (${stepOf[place]}) does not answer: ${reason}`, { cause });
 }
 
+/** What one place answered, and when. */
+export interface Answer {
+  readonly place: Place;
+  /** ISO 8601, UTC. */
+  readonly at: string;
+  /** What was asked for. */
+  readonly asked: readonly string[];
+  /** What is there. */
+  readonly found: readonly string[];
+}
+
+/** What each place is asked for, in words. */
+export function asked({ id, bucket, minioUser, minioPolicy, ...names }: TenantNames): Record<Place, readonly string[]> {
+  const { database, role, collection, redisUser, keyPrefix } = names;
+  return {
+    files: [`files in ${secretFiles(id).folder}`],
+    minio: [`bucket ${bucket}`, `user ${minioUser}`, `policy ${minioPolicy}`],
+    postgresql: [`database ${database}`, `role ${role}`, `lines of pg_hba.conf for ${role}`],
+    qdrant: [`collection ${collection}`, `valid tokens of ${id}`],
+    redis: [`user ${redisUser}`, `keys under ${keyPrefix}`],
+  };
+}
+
 /**
- * Everything that exists of the tenant, asked of all places at once.
+ * Asks all places at once what exists of the tenant.
  * @throws Error naming every place that does not answer, at once.
  */
-export async function tracesOf(names: TenantNames, servers: Servers, extent: Extent): Promise<Trace[]> {
+export async function askAll(names: TenantNames, servers: Servers, extent: Extent): Promise<Answer[]> {
   const places = Object.keys(looks) as Place[];
   const answers = await Promise.allSettled(
-    places.map(async (place) => {
+    places.map(async (place): Promise<Answer> => {
       const found = await looks[place](names, servers, extent);
-      return found.filter((what) => what !== false).map((what): Trace => ({ place, what }));
+      const at = new Date().toISOString();
+      return { place, at, asked: asked(names)[place], found: found.filter((what) => what !== false) };
     }),
   );
   const failures = await Promise.all(
@@ -138,7 +162,17 @@ export async function tracesOf(names: TenantNames, servers: Servers, extent: Ext
   if (failures.length > 0) {
     throw new AggregateError(failures, failures.map(({ message }) => message).join("; "));
   }
-  return answers.flatMap((answer) => (answer.status === "fulfilled" ? answer.value : []));
+  return answers.flatMap((answer) => (answer.status === "fulfilled" ? [answer.value] : []));
+}
+
+/** Everything that exists of the tenant. @throws Error as `askAll` does. */
+export async function tracesOf(names: TenantNames, servers: Servers, extent: Extent): Promise<Trace[]> {
+  return foundIn(await askAll(names, servers, extent));
+}
+
+/** Everything that these answers name. */
+export function foundIn(answers: readonly Answer[]): Trace[] {
+  return answers.flatMap(({ place, found }) => found.map((what) => ({ place, what })));
 }
 
 /** One line for messages: `minio: bucket tenant-acme-bucket (step 4, MinIO); …`. */

@@ -184,7 +184,8 @@ export function everydayTests(): void {
       expect(stdout).toContain("Deleted: 1 objects, 1 tables, 0 points, 1 keys.");
       expect(stdout).toContain("TENANT_DEPROVISIONED");
       expect(await remains(id)).toEqual([]);
-      expect((await eventsOf(id)).at(-1)?.event_type).toBe("TENANT_DEPROVISIONED");
+      const ended = (await eventsOf(id)).slice(-2).map(({ event_type }) => event_type);
+      expect(ended).toEqual(["TENANT_DEPROVISIONED", "TENANT_STATE_REMOVED"]);
       expect(await withRedis(servers(), (client) => client.keys(`${names.keyPrefix}*`))).toEqual([]);
     });
 

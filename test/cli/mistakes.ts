@@ -2,7 +2,18 @@
 import { describe, expect, it } from "vitest";
 import { editStackFile, eventsOf, everything, pulumi, remains, stacks, tenant } from "./world.ts";
 
-const commands = ["provision", "deprovision", "suspend", "resume", "verify", "credentials", "list"] as const;
+const commands = [
+  "provision",
+  "deprovision",
+  "suspend",
+  "resume",
+  "verify",
+  "credentials",
+  "list",
+  "audit",
+  "deletion-report",
+  "bar",
+] as const;
 
 /** @param bystander a provisioned tenant with network 10.90.0.0/16 */
 export function mistakesTests(bystander: string): void {

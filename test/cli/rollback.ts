@@ -150,7 +150,7 @@ export function rollbackTests(bystander: string): void {
       const finished = await tenant(["deprovision", id]);
       expect(finished.code, finished.stderr).toBe(0);
       expect(await remains(id)).toEqual([]);
-      expect((await eventsOf(id)).at(-1)?.event_type).toBe("TENANT_DEPROVISIONED");
+      expect((await eventsOf(id)).at(-2)?.event_type).toBe("TENANT_DEPROVISIONED");
     });
   });
 

@@ -1,6 +1,7 @@
 // The tenant command, as a person types it, on stores of its own: some are stopped and broken.
 import { afterAll, beforeAll, expect } from "vitest";
 import { administratorsTests } from "./administrators.ts";
+import { deletionTests } from "./deletion.ts";
 import { demoTests } from "./demo.ts";
 import { everydayTests } from "./everyday.ts";
 import { killsTests } from "./kills.ts";
@@ -24,6 +25,7 @@ everydayTests();
 rollbackTests(bystander);
 suspensionTests();
 administratorsTests(bystander);
+deletionTests();
 killsTests();
 manyTests();
 demoTests();

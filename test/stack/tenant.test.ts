@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { tenantNames } from "../../components/names.ts";
 import { events } from "../../providers/clients/audit.ts";
+import { deletionOf } from "../../providers/clients/deletion.ts";
 import { decryptCredentials, type Credentials } from "../../providers/clients/credentials.ts";
 import { editHba, readHba } from "../../providers/clients/hba-file.ts";
 import { minioClient } from "../../providers/clients/minio.ts";
@@ -257,6 +258,12 @@ describe("destroy", () => {
         expect.arrayContaining(["TENANT_DEPROVISIONED", "TENANT_DEPROVISIONING", "TENANT_PROVISIONED"]),
       );
       expect(found[0]?.event_type).toBe("TENANT_DEPROVISIONED");
+      expect(await deletionOf(client, id)).toMatchObject({
+        report: { stack: id, begun: { deleted: { objects: 1, tables: 1, points: 0 } } },
+        event: { event_id: found[0]?.event_id },
+        unchanged: true,
+        state: undefined,
+      });
       // Each event is linked to the one before it.
       expect(found.slice(0, -1).map((event) => event.previous_event_id)).toEqual(
         found.slice(1).map((event) => event.event_id),
