@@ -4,7 +4,7 @@ import { describeCounts } from "../../providers/clients/traces.ts";
 
 /** Lines of at most what a page holds. */
 export function formatDeletion({ report, sha256, event, unchanged, state }: StoredDeletion): string {
-  const { tenant_id: id, begun, ended, names, answers } = report;
+  const { tenant_id: id, begun, ended, exported, names, answers } = report;
   const { bucket, database, collection, keyPrefix } = names;
   return [
     `Deletion of tenant ${id}`,
@@ -17,6 +17,7 @@ export function formatDeletion({ report, sha256, event, unchanged, state }: Stor
     `           with bucket ${bucket}, database ${database}, collection ${collection}, keys ${keyPrefix}*`,
     `keys       ${keyMaterial(report)}`,
     `state      ${stateOf(state)}`,
+    `export     ${exported === null ? "none" : `${exported.at} to ${exported.place} (SHA-256 of its manifest ${exported.checksum})`}`,
     "",
     "asked afterwards, and not there:",
     ...answers.map(({ place, at, asked }) => `  ${place.padEnd(10)} ${at}  ${asked.join(", ")}`),

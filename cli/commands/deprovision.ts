@@ -3,6 +3,8 @@ import { Command } from "commander";
 
 interface Options {
   readonly confirm?: string;
+  readonly exportTo?: string;
+  readonly keyCopy?: string;
   readonly bar?: true;
   readonly reason?: string;
   readonly keepConfig?: true;
@@ -15,6 +17,14 @@ export function deprovisionCommand(): Command {
     .argument("<id>", "the tenant")
     .option("--confirm <id>", "the tenant's id again: delete it although it holds data")
     .option("--keep-config", "keep stacks/Pulumi.<id>.yaml; it goes on claiming the tenant's networks")
+    .option(
+      "--export-to <where>",
+      "export it first, to a new folder or s3://BUCKET/PREFIX; without that nothing is deleted",
+    )
+    .option(
+      "--key-copy <file>",
+      "with --export-to: the tenant's private key in a new file; it opens the export afterwards",
+    )
     .option("--bar", "also bar the id from being used again")
     .option("--reason <text>", "with --bar: why; it is recorded, and shown to who wants the id")
     .option("--json", "print the deletion report as JSON")
@@ -24,12 +34,13 @@ export function deprovisionCommand(): Command {
 Refuses to delete data without --confirm (or allowDestroy: true in the tenant's stack file). Deletes the stack and its file.
 Keeps the tenant's events and a report of the deletion: tenant deletion-report ID. Goes on where an interrupted run stopped.
 
-Example: npm run tenant -- deprovision initech --confirm initech`,
+Example: npm run tenant -- deprovision initech --confirm initech --export-to /backup/initech --key-copy /safe/initech.age`,
     )
     .action(deprovision);
 }
 
-async function deprovision(id: string, { confirm, keepConfig, bar, reason, json }: Options): Promise<void> {
+async function deprovision(id: string, options: Options): Promise<void> {
+  const { confirm, keepConfig, exportTo, keyCopy, bar, reason, json } = options;
   const { Problem } = await import("../errors.ts");
   const { idProblem, tenantNames } = await import("../../components/names.ts");
   const { unknownTenant } = await import("../tenants.ts");
@@ -38,6 +49,8 @@ async function deprovision(id: string, { confirm, keepConfig, bar, reason, json 
     throw new Problem(`--confirm ${confirm} is not ${id}. Nothing was deleted. Repeat the id: --confirm ${id}`);
   }
   if (reason !== undefined && !bar) throw new Problem("--reason is for --bar. Nothing was deleted.");
+  if (keyCopy !== undefined && exportTo === undefined)
+    throw new Problem("--key-copy is for --export-to. Nothing was deleted.");
   const { useStackConfig } = await import("../environment.ts");
   await useStackConfig(id);
   const { note } = await import("../output.ts");
@@ -66,6 +79,7 @@ async function deprovision(id: string, { confirm, keepConfig, bar, reason, json 
   const confirmed = confirm === id;
   if (holdsData && !confirmed && !allowsDestroy(id)) throw refusal(id, counts);
 
+  if (exportTo !== undefined) await exportFirst(id, exportTo, keyCopy);
   // Before the id is free: nobody takes it in between.
   if (bar) await barId(id, reason);
   const { bucket, database, collection, keyPrefix } = tenantNames(id);
@@ -80,6 +94,25 @@ async function deprovision(id: string, { confirm, keepConfig, bar, reason, json 
   ).finally(progress.end);
   if (left !== null) note(`Pulumi's backend is not ours to clean: ${left} may still be there. Remove it.`);
   await tell(id, json === true);
+}
+
+/** @throws when anything of the export fails: nothing is deleted then. */
+async function exportFirst(id: string, to: string, keyCopy: string | undefined): Promise<void> {
+  const { existsSync } = await import("node:fs");
+  const { secretFiles } = await import("../../providers/clients/secrets-dir.ts");
+  const { Problem } = await import("../errors.ts");
+  const { note } = await import("../output.ts");
+  if (!existsSync(secretFiles(id).key)) {
+    throw new Problem(
+      `Tenant ${id} is half deleted: its key is gone, so that nothing can be exported. Finish it without --export-to`,
+    );
+  }
+  const { exportTenant } = await import("../snapshot/export.ts");
+  const { beginProgress } = await import("../progress.ts");
+  const progress = await beginProgress(`Exporting tenant ${id}`);
+  const options = { mustOutlive: true, ...(keyCopy === undefined ? {} : { keyCopy }) };
+  const { place, checksum } = await exportTenant(id, to, progress, options).finally(progress.end);
+  note(`Exported to ${place} (SHA-256 of its manifest ${checksum})`);
 }
 
 async function barId(id: string, reason = ""): Promise<void> {

@@ -38,6 +38,8 @@ export interface DeletionReport {
   readonly known_since: string | null;
   /** null: the tenant was never complete, so that nothing guarded it. */
   readonly begun: Begun | null;
+  /** The last export of it: where, and the SHA-256 of its manifest. null: there is none. */
+  readonly exported: { readonly at: string; readonly place: string; readonly checksum: string } | null;
   readonly ended: Act;
   /** After everything was removed. Nothing was found: otherwise there is no report. */
   readonly answers: readonly Answer[];
@@ -76,7 +78,8 @@ export async function recordDeletion(client: Client, tenant: string, answers: re
     networks: reservation?.networks ?? [],
     names: tenantNames(tenant),
     known_since: history.at(-1)?.created_at.toISOString() ?? null,
-    begun: begunIn(history),
+    begun: begunIn(life(history)),
+    exported: exportedIn(life(history)),
     ended: { at: new Date().toISOString(), by: operator() },
     answers,
   };
@@ -143,11 +146,21 @@ function hashOf(report: DeletionReport): string {
     .digest("hex");
 }
 
-/** Of this life of the tenant. */
-function begunIn(history: readonly AuditEvent[]): Begun | null {
+/** The events since the id was last given back, newest first. */
+function life(history: readonly AuditEvent[]): readonly AuditEvent[] {
   const ended = history.findIndex(({ event_type }) => event_type === "TENANT_DEPROVISIONED");
-  const life = ended < 0 ? history : history.slice(0, ended);
-  const event = life.find(({ event_type }) => event_type === "TENANT_DEPROVISIONING");
+  return ended < 0 ? history : history.slice(0, ended);
+}
+
+function exportedIn(events: readonly AuditEvent[]): DeletionReport["exported"] {
+  const event = events.find(({ event_type }) => event_type === "TENANT_EXPORTED");
+  if (event === undefined) return null;
+  const { place, checksum } = event.details;
+  return { at: event.created_at.toISOString(), place: String(place), checksum: String(checksum) };
+}
+
+function begunIn(events: readonly AuditEvent[]): Begun | null {
+  const event = events.find(({ event_type }) => event_type === "TENANT_DEPROVISIONING");
   if (event === undefined) return null;
   const { details } = event;
   const count = (what: string): number => Number(details[what] ?? 0);

@@ -146,18 +146,28 @@ export function asked({ id, bucket, minioUser, minioPolicy, ...names }: TenantNa
  * @throws Error naming every place that does not answer, at once.
  */
 export async function askAll(names: TenantNames, servers: Servers, extent: Extent): Promise<Answer[]> {
-  const places = Object.keys(looks) as Place[];
-  const answers = await Promise.allSettled(
-    places.map(async (place): Promise<Answer> => {
-      const found = await looks[place](names, servers, extent);
-      const at = new Date().toISOString();
-      return { place, at, asked: asked(names)[place], found: found.filter((what) => what !== false) };
-    }),
+  const ask = async (place: Place): Promise<Answer> => {
+    const found = await looks[place](names, servers, extent);
+    const at = new Date().toISOString();
+    return { place, at, asked: asked(names)[place], found: found.filter((what) => what !== false) };
+  };
+  return everyAnswer(
+    (Object.keys(looks) as Place[]).map((place) => ({ place, answer: ask(place) })),
+    servers,
   );
+}
+
+/** What all places answer. @throws Error naming every place that does not, at once. */
+async function everyAnswer<T>(
+  asked: readonly { readonly place: Place; readonly answer: Promise<T> }[],
+  servers: Servers,
+): Promise<T[]> {
+  const answers = await Promise.allSettled(asked.map(({ answer }) => answer));
   const failures = await Promise.all(
-    answers.flatMap((answer, index) =>
-      answer.status === "rejected" ? [cannotAsk(places[index] as Place, answer.reason, servers)] : [],
-    ),
+    answers.flatMap((answer, index) => {
+      const place = asked[index]?.place;
+      return answer.status === "rejected" && place !== undefined ? [cannotAsk(place, answer.reason, servers)] : [];
+    }),
   );
   if (failures.length > 0) {
     throw new AggregateError(failures, failures.map(({ message }) => message).join("; "));
@@ -191,7 +201,7 @@ export interface DataCounts {
 
 const objectLimit = 100_000;
 
-/** Counts the tenant's data in the four stores at once. Absent stores count as zero. */
+/** Counts the tenant's data in the four stores at once. What is absent counts as zero. @throws Error as `askAll` does. */
 export async function countData(names: TenantNames, servers: Servers): Promise<DataCounts> {
   const tables = async (): Promise<number> => {
     const present = await withAdmin(
@@ -221,13 +231,18 @@ export async function countData(names: TenantNames, servers: Servers): Promise<D
       throw error;
     }
   };
-  const [objects, tableCount, pointCount, keys] = await Promise.all([
-    minioClient(servers).then((client) => countObjects(client, names.bucket, objectLimit)),
-    tables(),
-    points(),
-    withRedisNodes(servers, (nodes) => countKeys(nodes, names.keyPrefix)),
-  ]);
-  return { objects, tables: tableCount, points: pointCount, keys };
+  const objects = minioClient(servers).then((client) => countObjects(client, names.bucket, objectLimit));
+  const keys = withRedisNodes(servers, (nodes) => countKeys(nodes, names.keyPrefix));
+  const [objectCount = 0, tableCount = 0, pointCount = 0, keyCount = 0] = await everyAnswer(
+    [
+      { place: "minio", answer: objects },
+      { place: "postgresql", answer: tables() },
+      { place: "qdrant", answer: points() },
+      { place: "redis", answer: keys },
+    ],
+    servers,
+  );
+  return { objects: objectCount, tables: tableCount, points: pointCount, keys: keyCount };
 }
 
 /** `12 objects, 3 tables, 0 points, 44 keys`. */
