@@ -153,7 +153,7 @@ const cases: readonly [name: string, work: (client: Client) => Promise<unknown>,
       await signAnew(client, stranger, 6);
     },
     [
-      [6, `${notSeen}; ${untrusted}`],
+      [6, `it is signed with key ${stranger.id}, which no event began; ${notSeen}; ${untrusted}`],
       [7, untrusted],
     ],
   ],
@@ -338,6 +338,14 @@ describe("a writer", () => {
     await rm(`${here().key}.new-one`);
     expect(await readFile(here().publicKeys, "utf8")).toBe(publicKeys);
     await emit();
+  });
+
+  it("with a key that was replaced is noticed: it may have been stolen", async () => {
+    const verdict = await tampered((client) => signAnew(client, own.signer, 10));
+    const stolen = `it is signed with key ${own.signer.id}, which`;
+    expect(verdict.breaks.map(({ sequence, problem }) => [sequence, problem])).toEqual([
+      [10, `${stolen} no event began; ${stolen} had been replaced; ${notSeen}`],
+    ]);
   });
 
   it("takes its turn: many in several processes make one chain", async () => {
