@@ -42,7 +42,7 @@ export class TenantCredentials extends ComponentResource {
   readonly tenantApiKey: Output<string>;
   /** The id of the Qdrant token, not the token. */
   readonly qdrantTokenId: Output<string>;
-  /** Of the SOPS file; empty when an older version of this program wrote it. */
+  /** SHA-256 of the SOPS file. */
   readonly fileDigest: Output<string>;
 
   constructor(name: string, args: TenantCredentialsArgs, opts?: ComponentResourceOptions) {
@@ -96,7 +96,7 @@ export class TenantCredentials extends ComponentResource {
 
     this.agePublicKey = key.recipient;
     this.qdrantTokenId = token.jti;
-    this.fileDigest = file.digest.apply((digest) => digest ?? "");
+    this.fileDigest = file.digest;
     this.registerOutputs({ agePublicKey: this.agePublicKey });
   }
 }

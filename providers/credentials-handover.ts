@@ -19,7 +19,7 @@ export interface CredentialsHandoverInputs {
   readonly verifier: string;
   /** Whether the role may log in. */
   readonly login: boolean;
-  /** SHA-256 of the new file; empty when it was written before there was a digest. */
+  /** SHA-256 of the new file. */
   readonly digest: string;
 }
 
@@ -62,8 +62,7 @@ export const provider = dynamicProvider<CredentialsHandoverInputs, CredentialsHa
     };
     await withAdmin(async (client) => {
       const stored = await storedLogin(client, desired.role);
-      // Nothing changes hands: the file of an older version of this program, or only another file.
-      const settled = previous === undefined ? desired.digest === "" : previous.verifier === desired.verifier;
+      const settled = previous === undefined || previous.verifier === desired.verifier;
       if (stored?.verifier === desired.verifier) {
         once();
         // An interrupted run may have left sessions of the former password.

@@ -20,6 +20,8 @@ export interface Lifecycle<I extends object, O extends I> {
   readonly inputs: { readonly [K in keyof Required<I>]: "update" | "replace" | "renew" };
   /** Inputs that may be left out. */
   readonly optional?: readonly (keyof I & string)[];
+  /** Whether the state is an older version's, and lacks what an update adds. */
+  readonly outdated?: (recorded: O) => boolean;
   /**
    * Why the resource must not be made or change like this, by input; said before anything is touched, in previews too. Nothing is
    * recorded of a new one.
@@ -92,7 +94,7 @@ async function naming<T>(verb: string, what: string, work: () => Promise<T>): Pr
 export function dynamicProvider<I extends object, O extends I>(
   lifecycle: Lifecycle<I, O>,
 ): Required<dynamic.ResourceProvider<I, O>> {
-  const { adopts = false, describe, ensure, id, inputs, observe, optional = [], refuse, remove } = lifecycle;
+  const { adopts = false, describe, ensure, id, inputs, observe, optional = [], outdated, refuse, remove } = lifecycle;
   const asItIs = () => adopts && adopting() !== undefined;
   return {
     async configure({ config }) {
@@ -112,7 +114,7 @@ export function dynamicProvider<I extends object, O extends I>(
       const replaced = changed.filter((key) => inputs[key] === "replace" && news[key] !== unknown);
       const renewed = changed.filter((key) => inputs[key] === "renew");
       return {
-        changes: changed.length > 0,
+        changes: changed.length > 0 || outdated?.(olds) === true,
         replaces: [...replaced, ...renewed],
         deleteBeforeReplace: replaced.length > 0,
       };

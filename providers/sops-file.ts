@@ -26,7 +26,7 @@ export interface SopsFileInputs {
 }
 
 interface SopsFileState extends SopsFileInputs {
-  /** SHA-256 of the file as it was written, in hex. */
+  /** SHA-256 of the file as it was written, in hex. Unset in the state of an older version. */
   readonly digest?: string;
 }
 
@@ -56,6 +56,7 @@ export const provider = dynamicProvider<SopsFileInputs, SopsFileState>({
   describe: ({ tenant }) => `SOPS file ${secretFiles(tenant).encrypted}`,
   id: ({ tenant }) => tenant,
   inputs: { tenant: "replace", recipients: "update", credentials: "update" },
+  outdated: ({ digest }) => digest === undefined,
   async ensure(desired, previous) {
     const { encrypted, staged } = secretFiles(desired.tenant);
     const current = await onDisk(desired.tenant);
@@ -84,8 +85,7 @@ export const provider = dynamicProvider<SopsFileInputs, SopsFileState>({
 
 /** `secrets.enc.yaml`: the plan's six entries, encrypted to `recipients`. */
 export class SopsFile extends DynamicResource {
-  /** Undefined of a file that was written before there was a digest. */
-  declare readonly digest: Output<string | undefined>;
+  declare readonly digest: Output<string>;
 
   constructor(
     name: string,
