@@ -26,7 +26,7 @@ import { placeAt, type Place } from "./place.ts";
 import { postgresqlExporter } from "./postgresql.ts";
 import { qdrantExporter } from "./qdrant.ts";
 import { redisExporter } from "./redis.ts";
-import type { Exporter, Subject } from "./store.ts";
+import type { Exporter, Original } from "./store.ts";
 import { encrypted, measured, type Measured } from "./streams.ts";
 
 /** What refers to something is read before what it refers to: no restored row then misses its object. */
@@ -45,6 +45,8 @@ export interface ExportOptions {
   readonly keyCopy?: string;
   /** Refuse an export that nothing opens once the tenant's own key is shredded. */
   readonly mustOutlive?: boolean;
+  /** Bytes of a part before encryption, about: an interrupted export repeats less than one. @default 268435456 */
+  readonly partSize?: number;
 }
 
 /** A finished export. */
@@ -103,7 +105,9 @@ export async function exportTenant(
     async () => {
       const begun = await begin(place, journal, recipients);
       if (options.keyCopy !== undefined) await copyKey(options.keyCopy, key);
-      const state = await everyStore(id, place, journal, begun, progress);
+      const { partSize = 256 * 1024 * 1024 } = options;
+      const subject = { names: tenantNames(id), servers: servers(), amount: progress.amount, partSize };
+      const state = await everyStore(subject, place, journal, begun, progress);
       return finish(id, place, journal, state);
     },
   );
@@ -164,14 +168,13 @@ async function copyKey(file: string, { identity }: KeyPair): Promise<void> {
 }
 
 async function everyStore(
-  id: string,
+  subject: Original,
   place: Place,
   journal: Journal<State>,
   begun: State,
   progress: SnapshotProgress,
 ): Promise<State> {
   let state = begun;
-  const subject: Subject = { names: tenantNames(id), servers: servers(), amount: progress.amount };
   for (const exporter of exporters.filter(({ store }) => !state.done.includes(store))) {
     progress.news(exporter.store);
     if (!exporter.resumable) state = await fromTheBeginning(exporter.store, place, state);
@@ -191,7 +194,7 @@ async function fromTheBeginning(store: StoreName, place: Place, state: State): P
   return { ...state, parts: state.parts.filter((part) => part.store !== store), next, counts };
 }
 
-async function nextPart(exporter: Exporter, subject: Subject, place: Place, state: State): Promise<State> {
+async function nextPart(exporter: Exporter, subject: Original, place: Place, state: State): Promise<State> {
   const { store, kind } = exporter;
   const number = state.parts.filter((part) => part.store === store).length + 1;
   const name = `${store}-${String(number).padStart(5, "0")}.${kind}.age`;

@@ -8,7 +8,7 @@ import { extract as untar, pack as tar, type Pack } from "tar-stream";
 import { bucketPrefixes } from "../../components/names.ts";
 import { minioClient, prefixKeeper, s3Code } from "../../providers/clients/minio.ts";
 import { Problem } from "../errors.ts";
-import { partSize, shownBytes, type Exporter, type Importer, type PartEnd, type Subject } from "./store.ts";
+import { shownBytes, type Exporter, type Importer, type Original, type PartEnd } from "./store.ts";
 import { produced, type Bytes } from "./streams.ts";
 import { upload } from "./upload.ts";
 
@@ -70,7 +70,11 @@ async function entry(pack: Pack, name: string, content: Buffer | IncomingMessage
   });
 }
 
-async function fill(pack: Pack, { names, servers, amount }: Subject, from: string | undefined): Promise<PartEnd> {
+async function fill(
+  pack: Pack,
+  { names, servers, amount, partSize }: Original,
+  from: string | undefined,
+): Promise<PartEnd> {
   const client = await minioClient(servers);
   const counts = { objects: 0, objectBytes: 0 };
   for await (const { name } of objectsOf(client, names.bucket, from)) {

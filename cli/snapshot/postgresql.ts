@@ -146,9 +146,11 @@ async function withoutTempLimit<T>({ names, servers }: Target, work: () => Promi
  */
 async function load(target: Target, content: Bytes): Promise<void> {
   const { names, servers, credentials } = target;
-  const args = ["--single-transaction", "--exit-on-error", "--no-owner", "--no-acl", `--dbname=${names.database}`];
+  const own = ["--no-owner", "--no-acl"];
+  // A materialized view is filled as by the tenant itself: under the policies of its tables, where they are forced on their owner.
+  const how = ["--single-transaction", "--exit-on-error", "--enable-row-security", `--dbname=${names.database}`];
   const login = { user: names.role, password: credentials.postgres_password, database: names.database };
-  const { child, ended } = start(find("pg_restore", await majorVersion(servers)), args, servers, login);
+  const { child, ended } = start(find("pg_restore", await majorVersion(servers)), [...own, ...how], servers, login);
   if (child.stdin === null) throw new Error("pg_restore has no standard input");
   try {
     await pipeline(Readable.from(content), child.stdin);
@@ -164,13 +166,22 @@ async function load(target: Target, content: Bytes): Promise<void> {
 
 export const postgresqlImporter: Importer = {
   store: "postgresql",
-  async problems({ servers }, { version = 0 }) {
+  async problems({ names, servers }, { version = 0 }) {
     const own = await majorVersion(servers);
     find("pg_restore", own);
-    if (Number(version) <= own) return [];
-    return [
-      `the export is of PostgreSQL ${version}, the server is ${own}: restore to the same version, or a later one`,
-    ];
+    const found: string[] = [];
+    if (Number(version) > own) {
+      found.push(
+        `the export is of PostgreSQL ${version}, the server is ${own}: restore to the same version, or a later one`,
+      );
+    }
+    const ask = "SELECT FROM pg_roles WHERE rolname = $1 AND rolcanlogin";
+    const { rowCount } = await withAdmin((client) => client.query(ask, [names.role]), undefined, servers);
+    if (rowCount === 0) {
+      const help = `npm run tenant -- resume ${names.id}`;
+      found.push(`its role ${names.role} may not log in, as a suspended tenant's may not: ${help}`);
+    }
+    return found;
   },
   async write(target, content, again) {
     // An interrupted run may have come to the end of the transaction, and not to writing that down.

@@ -70,12 +70,13 @@ export async function printCheck(id: string | undefined, where: string, json: bo
 }
 
 export function printRestored(
-  { tenant, source, place, checksum, counts, expired, eventId }: Restored,
+  { tenant, source, place, checksum, exported, counts, expired, eventId }: Restored,
   json: boolean,
 ): void {
-  if (json) return sayJson({ tenant_id: tenant, source, place, checksum, counts, expired, event_id: eventId });
-  const other = source === tenant ? "" : ` as an image of tenant ${source}`;
-  say(`Tenant ${tenant} is restored from ${place}${other}: ${describeExport(counts)}.`);
+  if (json)
+    return sayJson({ tenant_id: tenant, source, place, checksum, exported, counts, expired, event_id: eventId });
+  const other = source === tenant ? "" : `, an export of tenant ${source}`;
+  say(`Tenant ${tenant} is restored from ${place}${other}, as it was at ${exported}: ${describeExport(counts)}.`);
   if (expired > 0) say(`Left out: ${expired} keys whose time is over.`);
   say(`Recorded: TENANT_RESTORED ${eventId}`);
 }

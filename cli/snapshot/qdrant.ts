@@ -6,7 +6,7 @@ import type { Servers } from "../../providers/clients/servers.ts";
 import { qdrantClient } from "../../providers/clients/qdrant.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { trusting } from "../../providers/clients/tls.ts";
-import { partSize, shownBytes, type Exporter, type Importer, type Subject } from "./store.ts";
+import { shownBytes, type Exporter, type Importer, type Subject } from "./store.ts";
 import { gunzipped, gzipped, lines, produced } from "./streams.ts";
 
 /** Points of a page at most: what strict mode lets a query return (components/vector-store.ts). */
@@ -84,7 +84,7 @@ export const qdrantExporter: Exporter = {
   kind: "ndjson.gz",
   resumable: true,
   about: async (subject) => (await collectionOf(subject)).about,
-  part: ({ names, servers, amount }, from) =>
+  part: ({ names, servers, amount, partSize }, from) =>
     gzipped(
       produced(async (write) => {
         const call = await qdrantApi(servers);

@@ -6,7 +6,7 @@ import { withRedisNodes } from "../../providers/clients/redis-nodes.ts";
 import { redisOptions } from "../../providers/clients/redis.ts";
 import type { Servers } from "../../providers/clients/servers.ts";
 import { commandsOf, readPieces, readWhole, type KeyLine, type KeyType } from "./redis-types.ts";
-import { partSize, type Exporter, type Importer, type Target, type Written } from "./store.ts";
+import { type Exporter, type Importer, type Target, type Written } from "./store.ts";
 import { gunzipped, gzipped, lines, produced, type Bytes } from "./streams.ts";
 
 /** Bytes of values that are asked for at once. */
@@ -95,7 +95,7 @@ export const redisExporter: Exporter = {
   // A cursor says nothing after a restart of the server.
   resumable: false,
   about: async () => ({}),
-  part: ({ names, servers, amount }, from) =>
+  part: ({ names, servers, amount, partSize }, from) =>
     gzipped(
       produced((write) =>
         withRedisNodes(servers, async (nodes) => {

@@ -41,6 +41,8 @@ export interface Restored {
   readonly source: string;
   readonly place: string;
   readonly checksum: string;
+  /** When the export began: ISO 8601, UTC. */
+  readonly exported: string;
   /** What the export held. */
   readonly counts: Counts;
   /** Redis keys whose time was over. */
@@ -111,12 +113,12 @@ export async function restoreTenant(
     const target = { ...subject, credentials: await readCredentials(into) };
     const done = await everyStore({ place, found, keys, journal, target, progress }, state);
     const expired = done.leftOut.keys;
-    const { counts } = manifest;
+    const { counts, started: exported } = manifest;
     const { eventId } = done;
-    const details = { place: place.name, checksum, source: id, expired, ...counts };
+    const details = { place: place.name, checksum, source: id, exported, expired, ...counts };
     await emitOrKeep({ tenant: into, type: "TENANT_RESTORED", eventId, details });
     await journal.remove();
-    return { tenant: into, source: id, place: place.name, checksum, counts, expired, eventId };
+    return { tenant: into, source: id, place: place.name, checksum, exported, counts, expired, eventId };
   });
 }
 

@@ -13,6 +13,12 @@ export interface Subject {
   readonly amount: (text: string) => void;
 }
 
+/** Whose store is read. */
+export interface Original extends Subject {
+  /** Bytes of plaintext after which a part ends, at the next whole item. */
+  readonly partSize: number;
+}
+
 /** The end of a part. */
 export interface PartEnd {
   /** Where the next part begins; undefined when this was the store's last. */
@@ -27,9 +33,9 @@ export interface Exporter {
   readonly kind: string;
   /** An interrupted export goes on after the store's last whole part; otherwise it reads the store from its beginning. */
   readonly resumable: boolean;
-  readonly about: (subject: Subject) => Promise<About>;
+  readonly about: (subject: Original) => Promise<About>;
   /** The plaintext of the part that begins at `from`, which an earlier part named as next. */
-  readonly part: (subject: Subject, from: string | undefined) => Source<PartEnd>;
+  readonly part: (subject: Original, from: string | undefined) => Source<PartEnd>;
 }
 
 /** Who is restored into. */
@@ -60,9 +66,6 @@ export interface Importer {
   /** What the tenant holds now. */
   readonly count: (subject: Subject) => Promise<Partial<Counts>>;
 }
-
-/** Bytes of plaintext after which a part ends, at the next whole item. */
-export const partSize = 256 * 1024 * 1024;
 
 /** `1.2 GB`, `820 MB`. */
 export function shownBytes(bytes: number): string {

@@ -8,6 +8,7 @@ import { killsTests } from "./kills.ts";
 import { manyTests } from "./many.ts";
 import { mistakesTests } from "./mistakes.ts";
 import { rollbackTests } from "./rollback.ts";
+import { snapshotTests } from "./snapshot.ts";
 import { suspensionTests } from "./suspension.ts";
 import { closeWorld, openWorld, tenant } from "./world.ts";
 
@@ -23,6 +24,7 @@ afterAll(closeWorld, 300_000);
 mistakesTests(bystander);
 everydayTests();
 rollbackTests(bystander);
+snapshotTests(bystander);
 suspensionTests();
 administratorsTests(bystander);
 deletionTests();

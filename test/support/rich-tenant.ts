@@ -262,17 +262,9 @@ async function valueOf(client: Redis, type: string, key: Buffer): Promise<unknow
     case "zset":
       return flat("ZRANGE", key, "0", "-1", "WITHSCORES");
     default: {
-      const info = await flat("XINFO", "STREAM", key, "FULL", "COUNT", "0");
-      // How long ago something was delivered or a consumer was seen is no data; how the server keeps it is its own.
-      const noTimes = info.filter((one, at) => {
-        const name = info[at - 1] ?? "";
-        return (
-          !/^(radix-tree|seen-time|active-time)/.test(one) &&
-          !/^(radix-tree|seen-time|active-time)/.test(name) &&
-          !/^17\\d{11}$|^18\\d{11}$/.test(one)
-        );
-      });
-      return noTimes.join(" ").replace(/\\b1[78]\\d{11}\\b/g, "time");
+      // When something was delivered or a consumer was seen is exact to a millisecond; how the server keeps a stream is its own.
+      const info = (await flat("XINFO", "STREAM", key, "FULL", "COUNT", "0")).join(" ");
+      return info.replace(/\b1[78]\d{11}\b/g, "time").replace(/radix-tree-\w+ \d+/g, "");
     }
   }
 }
