@@ -3,6 +3,7 @@ import type { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Report } from "../cli/verify/index.ts";
 import { emitEvent, events, lastEvent, newEventId } from "../providers/clients/audit.ts";
+import { driftResults, storeDriftResult, type DriftResult } from "../providers/clients/drift-results.ts";
 import { ensurePlatformSchema, schemaVersion, writerRole } from "../providers/clients/platform-db.ts";
 import { adminClient, closeSession, withAdmin } from "../providers/clients/postgresql.ts";
 import { getTenant, listTenants, removeTenant, upsertTenant } from "../providers/clients/registry.ts";
@@ -205,6 +206,24 @@ describe("registry and reports", () => {
     expect(await removeTenant(writer, "listed")).toBe(true);
     expect(await removeTenant(writer, "listed")).toBe(false);
     expect(await getTenant(writer, "listed")).toBeUndefined();
+  });
+
+  it("keep the last look for drift, until the tenant goes", async () => {
+    const finding = { resource: "role tenant_listed_user", kind: "changed", detail: "login: true => false" } as const;
+    const newer: DriftResult = {
+      tenant_id: "listed",
+      outcome: "drift",
+      findings: [finding],
+      problem: "",
+      checked_at: new Date("2026-02-11T12:00:00Z"),
+    };
+    const older = { ...newer, outcome: "none", findings: [], checked_at: new Date("2026-02-11T11:00:00Z") } as const;
+    // The platform's own comes from the platform stack; a run that ends late does not hide a newer one.
+    await storeDriftResult(writer, older);
+    for (const result of [newer, older, { ...older, tenant_id: "platform" }]) await storeDriftResult(writer, result);
+    expect(await driftResults(writer)).toEqual([newer, { ...older, tenant_id: "platform" }]);
+    await removeTenant(writer, "listed");
+    expect((await driftResults(writer)).map(({ tenant_id }) => tenant_id)).toEqual(["platform"]);
   });
 
   it("refuse a private key in the place of a public one", async () => {

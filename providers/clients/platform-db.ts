@@ -149,6 +149,15 @@ const migrations: readonly string[] = [
     barred_at timestamptz NOT NULL DEFAULT now()
   );
   `,
+  `
+  CREATE TABLE public.drift_results (
+    tenant_id  text PRIMARY KEY,
+    outcome    text NOT NULL CHECK (outcome IN ('none', 'drift', 'failed')),
+    findings   jsonb NOT NULL CHECK (jsonb_typeof(findings) = 'array'),
+    problem    text NOT NULL,
+    checked_at timestamptz NOT NULL
+  );
+  `,
 ];
 
 /** What this checkout makes of the schema. */
@@ -172,8 +181,8 @@ const guarantees: readonly string[] = [
   `REVOKE ALL ON ALL FUNCTIONS IN SCHEMA public FROM PUBLIC, ${writerRole}`,
   `GRANT USAGE ON SCHEMA public TO ${writerRole}`,
   `GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${writerRole}`,
-  `GRANT INSERT, UPDATE, DELETE ON public.tenants, public.reservations, public.reservation_networks, public.barred_ids
-     TO ${writerRole}`,
+  `GRANT INSERT, UPDATE, DELETE ON public.tenants, public.reservations, public.reservation_networks, public.barred_ids,
+     public.drift_results TO ${writerRole}`,
   // By column: the place of an event is not the writer's to choose.
   `GRANT INSERT (event_id, tenant_id, event_type, resource_type, resource_id, details, created_at, previous_hash, hash, signature,
      key_id) ON public.audit_events TO ${writerRole}`,

@@ -59,8 +59,9 @@ export async function upsertTenant(client: Client, entry: TenantEntry): Promise<
   );
 }
 
-/** Removes a tenant's row. True when there was one. */
+/** Removes a tenant's row, and what was last known of its drift. True when there was one. */
 export async function removeTenant(client: Client, tenant: string): Promise<boolean> {
+  await client.query("DELETE FROM public.drift_results WHERE tenant_id = $1", [tenant]);
   const { rowCount } = await client.query("DELETE FROM public.tenants WHERE tenant_id = $1", [tenant]);
   return rowCount === 1;
 }
