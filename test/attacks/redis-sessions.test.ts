@@ -5,6 +5,7 @@ import { tenantCommands } from "../../providers/clients/redis-commands.ts";
 import { withRedis } from "../../providers/clients/redis.ts";
 import { servers } from "../../providers/clients/servers.ts";
 import { provider } from "../../providers/redis-acl-user.ts";
+import { provider as passwords } from "../../providers/redis-password.ts";
 
 const user = "tenant_sessions_user";
 const password = "a-password-of-this-test";
@@ -24,7 +25,13 @@ beforeEach(async () => {
 afterAll(() => provider.delete(user, state));
 
 it.each([
-  ["the password changes", () => provider.update(user, state, { ...inputs, passwordHash: "d".repeat(64) })],
+  [
+    "the password changes, and the old one ends",
+    async () => {
+      await provider.update(user, state, { ...inputs, passwordHash: "d".repeat(64) });
+      await passwords.delete(user, { user, passwordHash: inputs.passwordHash });
+    },
+  ],
   ["the rules are narrowed", () => provider.update(user, state, { ...inputs, commands: ["-@all", "+ping"] })],
   ["the user is suspended", () => provider.update(user, state, { ...inputs, enabled: false })],
   [

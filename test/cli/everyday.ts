@@ -192,7 +192,10 @@ export function everydayTests(): void {
     it("--keep-config keeps the file", async () => {
       const { code, stdout } = await tenant(["deprovision", "twice", "--keep-config", "--json"]);
       expect(code).toBe(0);
-      expect(JSON.parse(stdout)).toMatchObject({ tenant_id: "twice", event: { event_type: "TENANT_DEPROVISIONED" } });
+      expect(JSON.parse(stdout)).toMatchObject({
+        report: { tenant_id: "twice" },
+        event: { event_type: "TENANT_DEPROVISIONED" },
+      });
       expect(await remains("twice")).toEqual(["stack file"]);
       expect((await tenant(["provision", "twice"])).code).toBe(0);
       expect((await tenant(["deprovision", "twice"])).code).toBe(0);

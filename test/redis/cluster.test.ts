@@ -9,6 +9,7 @@ import { countKeys } from "../../providers/clients/redis-keys.ts";
 import { withRedisNodes } from "../../providers/clients/redis-nodes.ts";
 import { servers } from "../../providers/clients/servers.ts";
 import { provider } from "../../providers/redis-acl-user.ts";
+import { provider as passwords } from "../../providers/redis-password.ts";
 import { clusterNode, follow, join, makeCluster, type ClusterNode } from "../support/redis-cluster.ts";
 import { redisLab, type LabServer } from "../support/redis-lab.ts";
 import { expectRefused, refusal } from "../support/redis-tenant.ts";
@@ -143,7 +144,7 @@ describe("refresh", () => {
   });
 });
 
-it("a new password ends the connections of the old one, on every node", async () => {
+it("a new password works beside the old one, and the end of the old one ends its connections, on every node", async () => {
   const ended: Promise<unknown>[] = [];
   const open = async (rest: readonly LabServer[]): Promise<void> => {
     const [node, ...others] = rest;
@@ -154,6 +155,11 @@ it("a new password ends the connections of the old one, on every node", async ()
       });
     }
     state = (await provider.update(user, state, inputs(second.hash))).outs as typeof state;
+    for (const one of all) {
+      for (const { password } of [first, second])
+        expect(await onNode(one, (client) => client.ping(), password)).toBe("PONG");
+    }
+    await passwords.delete(user, { user, passwordHash: first.hash });
     await Promise.all(ended);
   };
   await open(all);

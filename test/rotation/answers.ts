@@ -22,23 +22,24 @@ export async function answers(id: string, credentials: Credentials): Promise<Rec
       () => "works",
       (error: unknown) => String(code(error) ?? (error as Error).message),
     );
-  const minio = minioClient(all, { user: credentials.minio_access_key, password: credentials.minio_secret_key });
-  const postgresql = openSession(all.postgresql, { user: role, password: credentials.postgres_password, database });
-  const qdrant = qdrantClient(all, credentials.qdrant_api_key, all.qdrant.tenantUrl);
   const as = { user: redisUser, password: credentials.redis_password };
-  return {
-    minio: await answer(
-      minio.then((client) => client.putObject(bucket, "raw/answer", "")),
+  const key = { user: credentials.minio_access_key, password: credentials.minio_secret_key };
+  const session = { user: role, password: credentials.postgres_password, database };
+  // Each with its handler from the start: a refusal may come while another server is still asked.
+  const [minio, postgresql, qdrant, redis] = await Promise.all([
+    answer(
+      minioClient(all, key).then((client) => client.putObject(bucket, "raw/answer", "")),
       s3Code,
     ),
-    postgresql: await answer(postgresql.then(closeSession), sqlState),
-    qdrant: await answer(
-      qdrant.then((client) => client.count(collection)),
+    answer(openSession(all.postgresql, session).then(closeSession), sqlState),
+    answer(
+      qdrantClient(all, credentials.qdrant_api_key, all.qdrant.tenantUrl).then((client) => client.count(collection)),
       httpStatus,
     ),
-    redis: await answer(
+    answer(
       withRedis(all, (client) => client.set(`${keyPrefix}answer`, "1"), as),
       (error) => /WRONGPASS/.exec((error as Error).message)?.[0],
     ),
-  };
+  ]);
+  return { minio, postgresql, qdrant, redis };
 }

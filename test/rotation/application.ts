@@ -77,7 +77,9 @@ function sql(id: string, length: number): Job {
       }
     },
     isRefusal: (error) =>
-      /^(28P01|28000|57P01)$/.test(sqlState(error) ?? "") || /Connection terminated/.test((error as Error).message),
+      /^(28P01|28000|57P01)$/.test(sqlState(error) ?? "") ||
+      // The driver's words for a session that ended before, or during, the query.
+      /Connection terminated|connection error and is not queryable/.test((error as Error).message),
     close: async () => pool?.end(),
   };
 }
