@@ -12,12 +12,12 @@ globex by pulumi up. Safe to repeat and to interrupt.`;
 
 if (process.argv.includes("--help")) process.stdout.write(`${help}\n`);
 else {
-  const { showError } = await import("./errors.ts");
+  const { errorOutput, showError } = await import("./errors.ts");
   try {
     const { runDemo } = await import("./engine/demo.ts");
     await runDemo();
   } catch (error) {
-    showError("demo", error, process.argv.includes("--debug"));
+    showError("demo", error, errorOutput(process.argv));
     process.exitCode = 1;
   }
 }

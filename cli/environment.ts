@@ -58,7 +58,10 @@ export async function useStackConfig(stack: string, env: NodeJS.ProcessEnv = pro
     (key) => entry(key)?.secret === true,
   );
   if (problems.length > 0) {
-    throw new Problem(`stacks/Pulumi.${stack}.yaml cannot be used:\n${problems.map((one) => `  - ${one}`).join("\n")}`);
+    throw new Problem(
+      "settings-invalid",
+      `stacks/Pulumi.${stack}.yaml cannot be used:\n${problems.map((one) => `  - ${one}`).join("\n")}`,
+    );
   }
   const values = Object.entries(found).flatMap(([key, { value }]) => (value === undefined ? [] : [[key, value]]));
   env["PULUMI_CONFIG"] = JSON.stringify(Object.fromEntries(values));

@@ -1,21 +1,43 @@
-// How an error reaches a person: one message, no stack trace, and the command that helps.
-import { note } from "./output.ts";
+// How an error reaches a person or a program: one message, its code, the command that helps, and no stack trace.
+import { codeOf } from "../errors/problem.ts";
+import { note, saidAnything, sayJson } from "./output.ts";
 
-/** A failure with a message that is complete: what failed, on what, why, and what to type next. */
-export class Problem extends Error {
-  override readonly name = "Problem";
+export { codeOf, Problem } from "../errors/problem.ts";
+
+/** How errors are shown. */
+export interface ErrorOutput {
+  /** With the stack traces of the error and its causes. */
+  readonly debug: boolean;
+  /** The caller reads JSON. */
+  readonly json?: boolean;
 }
 
-/** Writes the error to standard error. `debug`: with the stack traces of it and its causes. */
-export function showError(program: string, error: unknown, debug: boolean): void {
-  const { message } = error as { message?: string };
-  note(`${program}: ${withoutSecrets(message ?? String(error))}`);
+/** What the arguments of a command line ask for; those behind `--` are another program's. */
+export function errorOutput(args: readonly string[]): ErrorOutput {
+  const end = args.indexOf("--");
+  const own = end === -1 ? args : args.slice(0, end);
+  return { debug: own.includes("--debug"), json: own.includes("--json") };
+}
+
+/**
+ * Writes the error to standard error; for who reads JSON, `{"error": {"code", "message"}}` to standard output too, unless
+ * data are there already: one document, not two.
+ */
+export function showError(program: string, error: unknown, { debug, json = false }: ErrorOutput): void {
+  const message = withoutSecrets((error as { message?: string }).message ?? String(error));
+  const code = codeOf(error);
+  if (json && !saidAnything()) sayJson({ error: { code, message } });
+  note(`${program}: ${message}`);
   if (debug) {
     for (let at: unknown = error; at instanceof Error; at = at.cause) note(withoutSecrets(at.stack ?? String(at)));
   } else if (!(error instanceof Error) || error instanceof TypeError || error instanceof ReferenceError) {
     note("This is a mistake in the program. Run it again with --debug to see where.");
   }
+  note(codeLine(code));
 }
+
+/** The last line of an error: what it is called in the document that explains it. */
+export const codeLine = (code: string): string => `Code: ${code} (docs/errors.md)`;
 
 // Shapes of the secrets of a tenant: a password (components/credentials.ts; the runbook's, of an adopted one), a token, an age key.
 const shapes = [

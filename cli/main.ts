@@ -13,7 +13,7 @@ import { restoreCommand } from "./commands/restore.ts";
 import { resumeCommand, suspendCommand } from "./commands/suspend.ts";
 import { rotateCommand } from "./commands/rotate.ts";
 import { verifyCommand } from "./commands/verify.ts";
-import { showError } from "./errors.ts";
+import { errorOutput, showError } from "./errors.ts";
 import { note } from "./output.ts";
 
 function program(): Command {
@@ -68,7 +68,7 @@ async function deliverKeptEvents(): Promise<void> {
 /** Runs the command line. Sets the exit code: 0 only on success. */
 export async function main(argv: readonly string[]): Promise<void> {
   // The providers' errors too keep their stack trace then.
-  if (argv.includes("--debug")) process.env["TENANT_DEBUG"] ??= "1";
+  if (errorOutput(argv).debug) process.env["TENANT_DEBUG"] ??= "1";
   try {
     await program()
       .exitOverride()
@@ -77,7 +77,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     // commander has printed its own messages already.
     if (error instanceof CommanderError) process.exitCode = error.exitCode;
     else {
-      showError("tenant", error, argv.includes("--debug"));
+      showError("tenant", error, errorOutput(argv.slice(2)));
       process.exitCode = 1;
     }
   }

@@ -1,7 +1,13 @@
 // Data go to standard output, everything else to standard error.
 
+let said = false;
+
+/** Whether this process has written data. */
+export const saidAnything = (): boolean => said;
+
 /** A line of data. */
 export function say(line: string): void {
+  said = true;
   process.stdout.write(`${line}\n`);
 }
 

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { Command } from "commander";
 import { localDir } from "../toolchain/paths.ts";
 import type { Previewed } from "./engine/preview.ts";
-import { showError } from "./errors.ts";
+import { errorOutput, showError } from "./errors.ts";
 import { note, plural, say, sayJson, table } from "./output.ts";
 
 enableCompileCache(process.env["NODE_COMPILE_CACHE"] ?? join(localDir, "compile-cache"));
@@ -77,6 +77,6 @@ function changesOf({ changes }: Previewed): string {
 try {
   await program.parseAsync();
 } catch (error) {
-  showError("preview", error, false);
+  showError("preview", error, errorOutput(process.argv));
   process.exitCode = 1;
 }

@@ -38,7 +38,8 @@ export async function unknownTenant(id: string): Promise<Problem> {
   const known = [...new Set([...(await registeredTenants()), ...configuredTenants()])];
   const alike = similar(id, known);
   const which = alike.length > 0 ? ` Did you mean ${alike.join(" or ")}?` : "";
-  return new Problem(`${wrong ?? `There is no tenant ${id}`}.${which} All tenants: npm run tenant -- list`);
+  const code = wrong === undefined ? "tenant-unknown" : "id-invalid";
+  return new Problem(code, `${wrong ?? `There is no tenant ${id}`}.${which} All tenants: npm run tenant -- list`);
 }
 
 /**

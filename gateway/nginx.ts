@@ -2,6 +2,7 @@
 // token (`/telemetry` with other tenants' collection names; measured on 1.16.3, and no setting of the server closes it).
 // So tenants reach a list of calls, and the server's own ports are for the platform only.
 import { isIP } from "node:net";
+import { Problem } from "../errors/problem.ts";
 
 /** One gateway. Paths are absolute: nginx would take others as relative to its own folder. */
 export interface GatewayOptions {
@@ -66,12 +67,16 @@ export function gatewayConfiguration(options: GatewayOptions): string {
   const { certificate: pair, ...plain } = options;
   for (const [name, value] of Object.entries<string | undefined>({ ...plain, ...pair })) {
     if (value !== undefined && !/^[\w./:[\] -]+$/.test(value))
-      throw new Error(`${name} of the Qdrant gateway must be an address or a path without quotes, not ${value}`);
+      throw new Problem(
+        "usage",
+        `${name} of the Qdrant gateway must be an address or a path without quotes, not ${value}`,
+      );
   }
   const { listen, listenGrpc, qdrant, qdrantGrpc, certificate, qdrantCa } = options;
   const name = options.qdrantName ?? qdrant.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
   if (qdrantCa !== undefined && isIP(name) !== 0) {
-    throw new Error(
+    throw new Problem(
+      "usage",
       `qdrantName of the Qdrant gateway is needed: nginx finds no address, such as ${name}, in a certificate; give a name that is in Qdrant's`,
     );
   }

@@ -1,5 +1,7 @@
 // npm run -s gateway -- --qdrant HOST:PORT …: the gateway's nginx configuration, for a deployment of your own.
 import { Command } from "commander";
+import { errorOutput, showError } from "../cli/errors.ts";
+import { Problem } from "../errors/problem.ts";
 import { gatewayConfiguration } from "./nginx.ts";
 
 interface Options {
@@ -29,7 +31,8 @@ const program = new Command("npm run -s gateway --")
 Example: npm run -s gateway -- --qdrant 10.0.0.5:6333 --qdrant-grpc 10.0.0.5:6334 > /etc/nginx/conf.d/qdrant.conf`,
   )
   .action(({ certificate, key, ...options }: Options) => {
-    if ((certificate === undefined) !== (key === undefined)) throw new Error("--certificate and --key go together");
+    if ((certificate === undefined) !== (key === undefined))
+      throw new Problem("usage", "--certificate and --key go together");
     const tls = certificate === undefined || key === undefined ? {} : { certificate: { certificate, key } };
     process.stdout.write(gatewayConfiguration({ ...options, ...tls }));
   });
@@ -37,6 +40,6 @@ Example: npm run -s gateway -- --qdrant 10.0.0.5:6333 --qdrant-grpc 10.0.0.5:633
 try {
   await program.parseAsync();
 } catch (error) {
-  process.stderr.write(`gateway: ${error instanceof Error ? error.message : String(error)}\n`);
+  showError("gateway", error, errorOutput(process.argv));
   process.exitCode = 1;
 }

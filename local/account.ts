@@ -1,6 +1,7 @@
 // Started by root, PostgreSQL must not and Redis need not run as root: they get an account of their own.
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { Problem } from "../errors/problem.ts";
 import { findOnPath } from "./programs.ts";
 
 /** A user of this machine. */
@@ -28,7 +29,8 @@ export function serviceAccount(preferred: string): Account | undefined {
     const user = users.find(([name]) => name === wanted);
     if (user !== undefined) return { name: wanted, uid: Number(user[2]), gid: Number(user[3]) };
   }
-  throw new Error(
+  throw new Problem(
+    "setup-failed",
     `this machine has no user ${preferred} or nobody to run a server as (root must not): add one with: adduser --system --group ${preferred}`,
   );
 }
@@ -51,7 +53,8 @@ export function runAs(
   if (paths.every((path) => reaches(account, path))) return { command, args, uid, gid };
   const setpriv = findOnPath("setpriv");
   if (setpriv === undefined) {
-    throw new Error(
+    throw new Problem(
+      "setup-failed",
       `user ${account.name} cannot reach ${paths.join(", ")} and setpriv is not installed: apt-get install util-linux, or clone to a folder others may enter`,
     );
   }

@@ -1,6 +1,7 @@
 // The files of compose.yaml: for those who have Docker and want the official images.
 import { createHash } from "node:crypto";
 import { join } from "node:path";
+import { Problem } from "../errors/problem.ts";
 import { gatewayConfiguration } from "../gateway/nginx.ts";
 import { ensureCredentials } from "./credentials.ts";
 import { writePrivate } from "./files.ts";
@@ -15,7 +16,8 @@ import { authorityOf } from "./tls.ts";
 export function writeComposeEnv(options: StoresOptions = {}): string {
   const { dir, ports } = settingsOf(options);
   if (authorityOf(dir) !== undefined) {
-    throw new Error(
+    throw new Problem(
+      "setup-failed",
       "the stores speak TLS and local/compose.yaml's servers do not: turn it off first: npm run stores -- start --no-tls",
     );
   }

@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { Problem } from "../errors/problem.ts";
 import { hasTexts, readIfThere, writePrivate } from "./files.ts";
 import { stateDir } from "./settings.ts";
 
@@ -40,10 +41,11 @@ export function readCredentials(dir: string): Credentials | undefined {
   if (found === undefined) return undefined;
   try {
     const value: unknown = JSON.parse(found);
-    if (!isCredentials(value)) throw new Error("a field is missing or of an unknown version");
+    if (!isCredentials(value)) throw new Problem("setup-failed", "a field is missing or of an unknown version");
     return value;
   } catch (cause) {
-    throw new Error(
+    throw new Problem(
+      "setup-failed",
       `${file} is not readable as the stores' credentials: put the original back, or delete all data with: npm run stores -- reset`,
       { cause },
     );
@@ -74,7 +76,8 @@ export function ensureCredentials(dir: string): Credentials {
     existsSync(join(dir, path)),
   );
   if (old.length > 0) {
-    throw new Error(
+    throw new Problem(
+      "setup-failed",
       `${dir} holds data (${old.join(", ")}) but ${credentialsFile(dir)} is gone: put the file back, or delete all data with: npm run stores -- reset`,
     );
   }

@@ -1,5 +1,6 @@
 // Installs a server from Debian's packages, once, when root runs this.
 import { existsSync } from "node:fs";
+import { Problem } from "../errors/problem.ts";
 import type { Step } from "../toolchain/steps.ts";
 import { isProgram, findOnPath, run } from "./programs.ts";
 import type { Store } from "./store.ts";
@@ -28,12 +29,13 @@ async function install(store: Store, name: string, service: string, say: (line: 
   const byHand = `sudo env RUNLEVEL=1 apt-get install --yes --no-install-recommends ${name}`;
   const aptGet = "/usr/bin/apt-get";
   if (!isProgram(aptGet)) {
-    throw new Error(
+    throw new Problem(
+      "setup-failed",
       `${store.title} is not installed and this is no Debian: install ${store.program} with your system's package manager, then: npm run stores -- start`,
     );
   }
   if (process.getuid?.() !== 0)
-    throw new Error(`${store.title} is not installed, and only root can install it: ${byHand}`);
+    throw new Problem("setup-failed", `${store.title} is not installed, and only root can install it: ${byHand}`);
   const env = {
     PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
     LC_ALL: "C.UTF-8",
@@ -54,9 +56,13 @@ async function install(store: Store, name: string, service: string, say: (line: 
     });
   } catch (cause) {
     const detail = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`${store.title} could not be installed.\n${detail}\nRun it by hand to see more: ${byHand}`, {
-      cause,
-    });
+    throw new Problem(
+      "setup-failed",
+      `${store.title} could not be installed.\n${detail}\nRun it by hand to see more: ${byHand}`,
+      {
+        cause,
+      },
+    );
   }
   // systemd does not look at RUNLEVEL. The service was not there before this step, so nobody misses it.
   const systemctl = findOnPath("systemctl");
@@ -64,7 +70,7 @@ async function install(store: Store, name: string, service: string, say: (line: 
     await run({ command: systemctl, args: ["disable", "--now", service] }, options).catch(() => undefined);
   }
   if (store.installed() === undefined)
-    throw new Error(`${name} was installed, but there is no ${store.program}: ${byHand}`);
+    throw new Problem("setup-failed", `${name} was installed, but there is no ${store.program}: ${byHand}`);
 }
 
 function proxySettings(): Record<string, string> {

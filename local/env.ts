@@ -1,5 +1,6 @@
 // eval "$(npm run -s env)": points a shell at the local stores.
 import { Command } from "commander";
+import { errorOutput, showError } from "../cli/errors.ts";
 import { conflictingVariables, environment } from "./environment.ts";
 
 const program = new Command("npm run -s env --")
@@ -24,6 +25,6 @@ const quoted = (value: string): string => `'${value.replaceAll("'", `'\\''`)}'`;
 try {
   await program.parseAsync();
 } catch (error) {
-  process.stderr.write(`env: ${error instanceof Error ? error.message : String(error)}\n`);
+  showError("env", error, errorOutput(process.argv));
   process.exitCode = 1;
 }

@@ -2,6 +2,7 @@
 import { mkdirSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { Problem } from "../errors/problem.ts";
 import { binDir, localDir, pulumiHome } from "../toolchain/paths.ts";
 import { credentialsFile, passphraseFile, readCredentials } from "./credentials.ts";
 import { portsInUse } from "./lifecycle.ts";
@@ -30,7 +31,10 @@ export function storesEnv(options: StoresOptions = {}): Record<string, string> {
   checkOwner(dir, "look");
   const credentials = readCredentials(dir);
   if (credentials === undefined) {
-    throw new Error(`the local stores were never started (no ${credentialsFile(dir)}): npm run stores -- start`);
+    throw new Problem(
+      "setup-failed",
+      `the local stores were never started (no ${credentialsFile(dir)}): npm run stores -- start`,
+    );
   }
   const ports = portsInUse(options);
   const { minio, postgresql, qdrant, redis } = credentials;

@@ -1,6 +1,7 @@
 // The gateway: tenants reach Qdrant through it (gateway/nginx.ts says what of Qdrant), nginx at work.
 import { chownSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { Problem } from "../errors/problem.ts";
 import { gatewayConfiguration, type GatewayOptions, refusal } from "../gateway/nginx.ts";
 import { runAs, serviceAccount } from "./account.ts";
 import { writePrivate } from "./files.ts";
@@ -44,7 +45,8 @@ export const gateway: Store = {
 
   async probe({ ports, ca }) {
     const { status, body } = await answer(`${this.url(ports, ca !== undefined)}/telemetry`, { ca });
-    if (status !== 403 || !body.includes(refusal)) throw new Error(`the gateway lets /telemetry pass (HTTP ${status})`);
+    if (status !== 403 || !body.includes(refusal))
+      throw new Problem("setup-failed", `the gateway lets /telemetry pass (HTTP ${status})`);
     const printed = await run(
       { command: this.installed() ?? "nginx", args: ["-v"] },
       { env: cleanEnvironment("/nonexistent") },

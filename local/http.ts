@@ -1,6 +1,7 @@
 // One question to a server of ours.
 import { request } from "node:http";
 import { request as requestSecurely } from "node:https";
+import { Problem } from "../errors/problem.ts";
 
 export interface GetOptions {
   readonly headers?: Record<string, string>;
@@ -29,7 +30,7 @@ export function answer(url: string, options: GetOptions = {}): Promise<Answer> {
         resolve({ status: response.statusCode ?? 0, body });
       });
     });
-    asked.on("timeout", () => asked.destroy(new Error(`${url} does not answer`)));
+    asked.on("timeout", () => asked.destroy(new Problem("setup-failed", `${url} does not answer`)));
     asked.on("error", reject).end();
   });
 }
@@ -37,6 +38,6 @@ export function answer(url: string, options: GetOptions = {}): Promise<Answer> {
 /** The body of a 200 answer; throws on any other. */
 export async function get(url: string, options: GetOptions = {}): Promise<string> {
   const { status, body } = await answer(url, options);
-  if (status !== 200) throw new Error(`${url} answers HTTP ${status}`);
+  if (status !== 200) throw new Problem("setup-failed", `${url} answers HTTP ${status}`);
   return body;
 }

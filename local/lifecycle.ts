@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { canaryId } from "../components/names.ts";
+import { Problem } from "../errors/problem.ts";
 import { secretFiles } from "../providers/clients/secrets-dir.ts";
 import { credentialsFile, ensureCredentials } from "./credentials.ts";
 import { gateway } from "./gateway.ts";
@@ -133,7 +134,8 @@ async function chooseTls({ dir, ports, only, tls }: Settings, say: (line: string
   if (tls === undefined || tls === (authorityOf(dir) !== undefined)) return;
   const settings = settingsOf({ dir, ports });
   if (only.length < settings.only.length) {
-    throw new Error(
+    throw new Problem(
+      "setup-failed",
       `all stores speak TLS, or none: leave the names out: npm run stores -- start ${tls ? "--tls" : "--no-tls"}`,
     );
   }
@@ -258,5 +260,9 @@ function throwFailures(results: readonly PromiseSettledResult<unknown>[]): void 
 }
 
 function diskFull(dir: string, detail: string, cause?: Error): Error {
-  return new Error(`the disk of ${dir} is full (${detail}): free some space, then: npm run stores -- start`, { cause });
+  return new Problem(
+    "setup-failed",
+    `the disk of ${dir} is full (${detail}): free some space, then: npm run stores -- start`,
+    { cause },
+  );
 }

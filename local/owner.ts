@@ -1,5 +1,6 @@
 // Whose stores these are: root's and a user's commands on the same folder would leave files the other cannot use.
 import { readFileSync, statSync } from "node:fs";
+import { Problem } from "../errors/problem.ts";
 import { credentialsFile } from "./credentials.ts";
 
 /**
@@ -12,7 +13,8 @@ export function checkOwner(dir: string, to: "look" | "start" | "stop" | "reset")
   if (owner === undefined || me === undefined || owner === me) return;
   if (me === 0 && (to === "look" || to === "stop")) return;
   const name = nameOf(owner);
-  throw new Error(
+  throw new Problem(
+    "setup-failed",
     `the stores in ${dir} belong to user ${name}: run this as ${name}, or make your own: TENANT_STORES_DIR=FOLDER TENANT_STORES_PORT_OFFSET=100 npm run stores -- start`,
   );
 }

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { join } from "node:path";
+import { Problem } from "../errors/problem.ts";
 import { type Account, runAs, serviceAccount } from "./account.ts";
 import { readIfThere, writePrivate } from "./files.ts";
 import { link, serverIn } from "./identity.ts";
@@ -34,7 +35,8 @@ export const postgresql: Store = {
     const version = readIfThere(join(data, "PG_VERSION"))?.trim();
     const bin = postgresqlBin(version);
     if (bin === undefined) {
-      throw new Error(
+      throw new Problem(
+        "setup-failed",
         `${data} was made by PostgreSQL ${version}, which is no longer installed: apt-get install postgresql-${version}, or delete all data with: npm run stores -- reset`,
       );
     }

@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { accessSync, constants, statSync } from "node:fs";
 import { delimiter, join } from "node:path";
+import { Problem } from "../errors/problem.ts";
 import { binDir } from "../toolchain/paths.ts";
 import type { CommandLine } from "./account.ts";
 
@@ -56,11 +57,13 @@ export function run(line: CommandLine, options: RunOptions): Promise<string> {
     };
     child.stdout.setEncoding("utf8").on("data", take);
     child.stderr.setEncoding("utf8").on("data", take);
-    child.on("error", (cause) => reject(new Error(`${command} could not be started: ${cause.message}`, { cause })));
+    child.on("error", (cause) =>
+      reject(new Problem("setup-failed", `${command} could not be started: ${cause.message}`, { cause })),
+    );
     child.on("close", (code, signal) => {
       if (code === 0) return resolve(printed);
       const tail = printed.trimEnd().split("\n").slice(-15).join("\n");
-      reject(new Error(`${command} failed (${signal ?? `exit code ${code}`}):\n${tail}`));
+      reject(new Problem("setup-failed", `${command} failed (${signal ?? `exit code ${code}`}):\n${tail}`));
     });
   });
 }

@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { createReadStream, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { Problem } from "../errors/problem.ts";
 import { root } from "../toolchain/paths.ts";
 import { hasTexts } from "./files.ts";
 import { get } from "./http.ts";
@@ -74,7 +75,8 @@ async function checkPackaged(): Promise<void> {
   await pipeline(createReadStream(packaged), hash);
   const found = hash.digest("hex");
   if (found !== packagedSha256) {
-    throw new Error(
+    throw new Problem(
+      "setup-failed",
       `${packaged} has sha256 ${found}, not ${packagedSha256}: it is not run. Install it again with: npm ci`,
     );
   }

@@ -1,5 +1,6 @@
 // Which stores there are, where their data lies and on which ports they listen.
 import { join, resolve } from "node:path";
+import { Problem } from "../errors/problem.ts";
 import { localDir, storesDir } from "../toolchain/paths.ts";
 
 export const storeNames = ["minio", "postgresql", "qdrant", "gateway", "redis"] as const;
@@ -44,7 +45,8 @@ export interface Settings {
  */
 export function portsAt(offset: number = offsetFromEnvironment()): Ports {
   if (!Number.isInteger(offset) || 15432 + offset < 1024 || 19000 + offset > 65535) {
-    throw new Error(
+    throw new Problem(
+      "setup-failed",
       `the port offset must be a whole number from -14408 to 46535, not ${process.env["TENANT_STORES_PORT_OFFSET"] ?? offset}: set TENANT_STORES_PORT_OFFSET to, for example, 1000`,
     );
   }

@@ -2,6 +2,7 @@
 import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, statfsSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Problem } from "../errors/problem.ts";
 import { secretsIn } from "./credentials.ts";
 import { isAlive } from "./identity.ts";
 import { whoListens } from "./listeners.ts";
@@ -20,7 +21,8 @@ export async function startServer(store: Store, site: Site): Promise<Running> {
   if (inUse !== undefined) found = runningServer(site.dir, store);
   if (found !== undefined) {
     if (!listensAt(found, store, site.ports)) {
-      throw new Error(
+      throw new Problem(
+        "setup-failed",
         `${store.title} already runs on port ${found.listensOn[0]}, not ${store.listensOn(site.ports)[0]}: npm run stores -- stop ${store.name}, then start again`,
       );
     }
@@ -30,10 +32,11 @@ export async function startServer(store: Store, site: Site): Promise<Running> {
     return await answering(store, site, found, undefined, () => startServer(store, site));
   }
   if (store.installed() === undefined) {
-    throw new Error(`${store.title} is not installed (no ${store.program} found): ${store.install}`);
+    throw new Problem("setup-failed", `${store.title} is not installed (no ${store.program} found): ${store.install}`);
   }
   if (inUse !== undefined) {
-    throw new Error(
+    throw new Problem(
+      "setup-failed",
       `${inUse}: stop that, or move all stores to other ports: TENANT_STORES_PORT_OFFSET=100 npm run stores -- start`,
     );
   }
@@ -75,7 +78,7 @@ async function spawnServer(store: Store, site: Site, launch: Launch, log: number
   await new Promise<void>((resolve, reject) => child.once("spawn", resolve).once("error", reject));
   child.unref();
   const running = newlyStarted(child.pid ?? 0, store.listensOn(site.ports));
-  if (running === undefined) throw new Error("no such process");
+  if (running === undefined) throw new Problem("setup-failed", "no such process");
   remember(site.dir, store, running);
   return running;
 }
@@ -116,7 +119,8 @@ async function answering(
 function failure(store: Store, site: Site, from: number | undefined, what: string, cause: unknown): Error {
   const tail = logTail(site.dir, store.name, from ?? 0, secretsIn(site.credentials));
   const full = isDiskFull(site.dir) || /no space left|disk full|StorageFull/i.test(tail);
-  return new Error(
+  return new Problem(
+    "setup-failed",
     [
       `${store.title} ${what}.${full ? ` The disk of ${site.dir} is full: free some space and start again.` : ""}`,
       ...(tail === "" ? [] : [`Last lines of its log:`, tail.replace(/^/gm, "  ")]),

@@ -1,5 +1,6 @@
 // Stops one server.
 import { setTimeout as sleep } from "node:timers/promises";
+import { Problem } from "../errors/problem.ts";
 import { isAlive } from "./identity.ts";
 import { forget, type Running } from "./records.ts";
 import type { Store } from "./store.ts";
@@ -20,7 +21,8 @@ export async function stopServer(store: Store, dir: string, running: Running): P
       return signal;
     }
   }
-  throw new Error(
+  throw new Problem(
+    "setup-failed",
     `${store.title} (process ${running.pid}) does not end, even after SIGKILL: look at it with: cat /proc/${running.pid}/status`,
   );
 }
@@ -32,7 +34,8 @@ function send(running: Running, signal: NodeJS.Signals): void {
     process.kill(running.pid, signal);
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && cause.code === "ESRCH") return;
-    throw new Error(
+    throw new Problem(
+      "setup-failed",
       `process ${running.pid} cannot be stopped: it belongs to another user. Run: sudo npm run stores -- stop`,
       { cause },
     );

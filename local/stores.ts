@@ -2,6 +2,8 @@
 import { createInterface } from "node:readline/promises";
 import { relative } from "node:path";
 import { Argument, Command } from "commander";
+import { errorOutput, showError } from "../cli/errors.ts";
+import { Problem } from "../errors/problem.ts";
 import { runSteps } from "../toolchain/steps.ts";
 import { writeComposeEnv } from "./compose.ts";
 import {
@@ -87,7 +89,7 @@ program
     if (paths.length === 0) return json ? print([]) : say(`Nothing to delete in ${settingsOf().dir}.`);
     note(`This stops the stores and deletes:\n${paths.map((path) => `  ${path}`).join("\n")}`);
     if (!yes && !(await confirmed()))
-      throw new Error("nothing was deleted: to delete without being asked: npm run stores -- reset --yes");
+      throw new Problem("usage", "nothing was deleted: to delete without being asked: npm run stores -- reset --yes");
     const deleted = await resetStores({ say: note });
     if (json) print(deleted);
     else say("Deleted. Kept: Pulumi's passphrase, and the tenants' age keys and SOPS files (.secrets/tenants).");
@@ -157,6 +159,6 @@ function print(value: unknown): void {
 try {
   await program.parseAsync();
 } catch (error) {
-  note(`stores: ${error instanceof Error ? error.message : String(error)}`);
+  showError("stores", error, errorOutput(process.argv));
   process.exitCode = 1;
 }

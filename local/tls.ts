@@ -2,6 +2,7 @@
 import { chownSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { join } from "node:path";
+import { Problem } from "../errors/problem.ts";
 import type { Account } from "./account.ts";
 import { type Certificate, makeAuthority, makeCertificate } from "./certificates.ts";
 import { readIfThere, writePrivate } from "./files.ts";
@@ -63,7 +64,8 @@ export async function ensureCertificate(
   if (isGood(readPair(files), authority)) return files;
   const signer = { certificate: authority, key: readIfThere(authorityKeyFile(dir)) ?? "" };
   if (!belong(signer)) {
-    throw new Error(
+    throw new Problem(
+      "setup-failed",
       `${authorityKeyFile(dir)} is not the key of ${authorityFile(dir)}: put the original back, or make a new authority: npm run stores -- start --no-tls, then npm run stores -- start --tls`,
     );
   }

@@ -1,12 +1,13 @@
 // Child processes of the set-up: argv arrays, progress by the line, and an error that shows what the program said.
 import { spawn } from "node:child_process";
+import { Problem } from "../errors/problem.ts";
 
 /** A failed program. `output` is the end of what it said. */
-export class CommandError extends Error {
+export class CommandError extends Problem {
   readonly output: string;
 
   constructor(command: string, reason: string, output: string) {
-    super(`${command}: ${reason}${output === "" ? "" : `\n${output}`}`);
+    super("setup-failed", `${command}: ${reason}${output === "" ? "" : `\n${output}`}`);
     this.output = output;
   }
 }

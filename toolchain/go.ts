@@ -1,6 +1,7 @@
 // Building programs from Go modules, pinned by go.sum, with caches of our own.
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, statfsSync } from "node:fs";
 import { join } from "node:path";
+import { Problem } from "../errors/problem.ts";
 import { CommandError, execute } from "./exec.ts";
 import { binDir, root, toolchainDir } from "./paths.ts";
 
@@ -104,11 +105,15 @@ async function checkPrerequisites(): Promise<void> {
   try {
     version = await execute("go", ["env", "GOVERSION"]);
   } catch {
-    throw new Error(`${wanted} is needed to build what this machine cannot download, and there is none: ${install}`);
+    throw new Problem(
+      "setup-failed",
+      `${wanted} is needed to build what this machine cannot download, and there is none: ${install}`,
+    );
   }
   const [, major, minor] = /go(\d+)\.(\d+)/.exec(version) ?? [];
   if (Number(major) < oldestGo.major || (Number(major) === oldestGo.major && Number(minor) < oldestGo.minor)) {
-    throw new Error(
+    throw new Problem(
+      "setup-failed",
       `${wanted} is needed to build what this machine cannot download, and this is ${version}: ${install}`,
     );
   }
@@ -117,7 +122,8 @@ async function checkPrerequisites(): Promise<void> {
   const needed = (existsSync(join(goDir, "build")) ? 1 : 7) * gigabyte;
   const { bavail, bsize } = statfsSync(toolchainDir);
   if (bavail * bsize < needed) {
-    throw new Error(
+    throw new Problem(
+      "setup-failed",
       `${toolchainDir} has ${((bavail * bsize) / gigabyte).toFixed(1)} GB free and needs ${needed / gigabyte}: make room, or choose another disk with TENANT_TOOLCHAIN_DIR=FOLDER`,
     );
   }
@@ -137,5 +143,5 @@ function explained(error: CommandError): Error {
     ],
   ];
   const [, help] = causes.find(([pattern]) => pattern.test(error.output)) ?? [];
-  return help === undefined ? error : new Error(`${help}\n${error.output}`, { cause: error });
+  return help === undefined ? error : new Problem("setup-failed", `${help}\n${error.output}`, { cause: error });
 }

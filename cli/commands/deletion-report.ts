@@ -46,6 +46,7 @@ async function noReport(id: string): Promise<Error> {
   }
   const when = last.created_at.toISOString();
   return new Problem(
+    "no-deletion-report",
     `Tenant ${id} has no deletion report: its last event is ${last.event_type} of ${when}. All: npm run tenant -- audit ${id}`,
   );
 }

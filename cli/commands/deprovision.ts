@@ -46,11 +46,14 @@ async function deprovision(id: string, options: Options): Promise<void> {
   const { unknownTenant } = await import("../tenants.ts");
   if (idProblem(id) !== undefined) throw await unknownTenant(id);
   if (confirm !== undefined && confirm !== id) {
-    throw new Problem(`--confirm ${confirm} is not ${id}. Nothing was deleted. Repeat the id: --confirm ${id}`);
+    throw new Problem(
+      "usage",
+      `--confirm ${confirm} is not ${id}. Nothing was deleted. Repeat the id: --confirm ${id}`,
+    );
   }
-  if (reason !== undefined && !bar) throw new Problem("--reason is for --bar. Nothing was deleted.");
+  if (reason !== undefined && !bar) throw new Problem("usage", "--reason is for --bar. Nothing was deleted.");
   if (keyCopy !== undefined && exportTo === undefined)
-    throw new Problem("--key-copy is for --export-to. Nothing was deleted.");
+    throw new Problem("usage", "--key-copy is for --export-to. Nothing was deleted.");
   const { useStackConfig } = await import("../environment.ts");
   await useStackConfig(id);
   const { note } = await import("../output.ts");
@@ -70,6 +73,7 @@ async function deprovision(id: string, options: Options): Promise<void> {
   }
   if (isAdopting(id)) {
     throw new Problem(
+      "adopt-unfinished",
       `The adoption of tenant ${id} is not complete. Nothing was deleted. Finish it first: npm run tenant -- adopt ${id}. ` +
         `Or leave the tenant as it is: npm run tenant -- adopt ${id} --give-up`,
     );
@@ -104,6 +108,7 @@ async function exportFirst(id: string, to: string, keyCopy: string | undefined):
   const { note } = await import("../output.ts");
   if (!existsSync(secretFiles(id).key)) {
     throw new Problem(
+      "tenant-incomplete",
       `Tenant ${id} is half deleted: its key is gone, so that nothing can be exported. Finish it without --export-to`,
     );
   }
@@ -147,6 +152,7 @@ async function requireGone(id: string): Promise<void> {
   if (traces.length === 0) return;
   const { Problem } = await import("../errors.ts");
   throw new Problem(
+    "backend-other",
     `Tenant ${id} has no stack in ${process.env["PULUMI_BACKEND_URL"] ?? "Pulumi's backend"}, but it exists: ` +
       `${listTraces(traces)}. Nothing was deleted. Use the backend it was made with: set PULUMI_BACKEND_URL`,
   );

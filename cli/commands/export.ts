@@ -38,12 +38,16 @@ Examples:
 async function run(id: string | undefined, options: Options): Promise<void> {
   const { Problem } = await import("../errors.ts");
   if (options.check !== undefined) {
-    if (options.to !== undefined) throw new Problem("--check looks at an export and --to makes one: give one of them");
+    if (options.to !== undefined)
+      throw new Problem("usage", "--check looks at an export and --to makes one: give one of them");
     const { printCheck } = await import("../snapshot/print.ts");
     return printCheck(id, options.check, options.json === true);
   }
   if (id === undefined || options.to === undefined) {
-    throw new Problem("Say whom to export and where to: npm run tenant -- export acme --to /backup/acme-2026-02-11");
+    throw new Problem(
+      "usage",
+      "Say whom to export and where to: npm run tenant -- export acme --to /backup/acme-2026-02-11",
+    );
   }
   const { useStackConfig } = await import("../environment.ts");
   const { requireTenant } = await import("../tenants.ts");

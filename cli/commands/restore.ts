@@ -36,7 +36,7 @@ async function run(id: string, { from, as, identity, checksum, json }: Options):
   const { idProblem } = await import("../../components/names.ts");
   for (const one of [id, ...(as === undefined ? [] : [as])]) {
     const problem = idProblem(one);
-    if (problem !== undefined) throw new Problem(problem);
+    if (problem !== undefined) throw new Problem("id-invalid", problem);
   }
   const { useStackConfig } = await import("../environment.ts");
   await useStackConfig(as ?? id);

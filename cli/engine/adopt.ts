@@ -30,7 +30,7 @@ export async function adoptTenant(
   { id, edit, secrets, targets, look }: AdoptionPlan,
   reporter: Reporter,
 ): Promise<string> {
-  if (edit === undefined) throw new Problem(`stacks/Pulumi.${id}.yaml cannot be used`);
+  if (edit === undefined) throw new Problem("settings-invalid", `stacks/Pulumi.${id}.yaml cannot be used`);
   const watch = new Watch(reporter.steps);
   try {
     await applyStackFile(edit);
@@ -54,7 +54,7 @@ export async function adoptTenant(
 }
 
 async function takeOver(stack: Stack, watch: Watch, targets: readonly string[]): Promise<void> {
-  if (interrupted()) throw new Problem("Interrupted before anything was done.");
+  if (interrupted()) throw new Problem("interrupted", "Interrupted before anything was done.");
   stack.workspace.envVars[adoptVariable] = stack.name;
   await stack
     .up({ onEvent: watch.onEvent, color: "never", suppressProgress: true, target: [...targets] })
@@ -82,6 +82,7 @@ function failed(id: string, watch: Watch, error: Error): Problem {
   const at = step === undefined || step.number === 0 ? "" : ` at ${step.name}`;
   const what = interrupted() ? `was interrupted${at}.` : `failed${at}: ${withoutSecrets(cause)}`;
   return new Problem(
+    "adopt-failed",
     `Adopting tenant ${id} ${what}\n` +
       `Nothing of the tenant was changed or deleted. Go on with it: npm run tenant -- adopt ${id}\n` +
       `Or leave the tenant as it is: npm run tenant -- adopt ${id} --give-up`,
@@ -114,10 +115,16 @@ export async function giveUp(id: string): Promise<void> {
     await lastEvent(client, id),
   ]);
   if (row !== undefined) {
-    throw new Problem(`Tenant ${id} is adopted and registered: it cannot be given up any more. Nothing was touched.`);
+    throw new Problem(
+      "adopt-refused",
+      `Tenant ${id} is adopted and registered: it cannot be given up any more. Nothing was touched.`,
+    );
   }
   if (!isAdopting(id) && last?.event_type !== "TENANT_ADOPTED") {
-    throw new Problem(`Nobody adopts tenant ${id}. Nothing was touched. All tenants: npm run tenant -- list`);
+    throw new Problem(
+      "adopt-refused",
+      `Nobody adopts tenant ${id}. Nothing was touched. All tenants: npm run tenant -- list`,
+    );
   }
   if ((await findStack(id)) !== undefined) {
     const { resources } = await stateOf(id);

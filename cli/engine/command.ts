@@ -4,6 +4,7 @@ import type { PulumiCommand } from "@pulumi/pulumi/automation/cmd.js";
 import { spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
+import type { ErrorCode } from "../../errors/codes.ts";
 import { root } from "../../toolchain/paths.ts";
 import { Problem } from "../errors.ts";
 import { onInterrupt } from "./interrupt.ts";
@@ -33,6 +34,11 @@ export class PulumiError extends Error {
   constructor(ran: Ran) {
     super(saidBy(ran));
     this.ran = ran;
+  }
+
+  /** For docs/errors.md. */
+  get errorCode(): ErrorCode {
+    return this.locked ? "lock-held" : "pulumi-failed";
   }
 
   /** There is no such stack. */
@@ -167,5 +173,7 @@ function requirePulumi(): void {
 }
 
 function notInstalled(cause: unknown): Problem {
-  return new Problem("Pulumi is not installed. Install it for this checkout alone: npm run demo", { cause });
+  return new Problem("program-missing", "Pulumi is not installed. Install it for this checkout alone: npm run demo", {
+    cause,
+  });
 }

@@ -14,7 +14,7 @@ import { toolchainSteps } from "../../toolchain/install.ts";
 import { runSteps } from "../../toolchain/steps.ts";
 import { storedReport } from "../commands/provision.ts";
 import { stackFile, useEnvironment } from "../environment.ts";
-import { Problem, withoutSecrets } from "../errors.ts";
+import { codeOf, Problem, withoutSecrets } from "../errors.ts";
 import { note, say } from "../output.ts";
 import { beginProgress, type Progress } from "../progress.ts";
 import { formatReport, verifyTenant, type Report } from "../verify/index.ts";
@@ -73,7 +73,8 @@ async function tenantsAtOnce(progress: Progress): Promise<Report[]> {
     ),
   );
   const failures = results.flatMap((result) => (result.status === "rejected" ? [result.reason as Error] : []));
-  if (failures.length > 0) throw new Problem(failures.map(({ message }) => message).join("\n"), { cause: failures[0] });
+  if (failures.length > 0)
+    throw new Problem(codeOf(failures[0]), failures.map(({ message }) => message).join("\n"), { cause: failures[0] });
   return results.flatMap((result) => (result.status === "fulfilled" ? [result.value] : []));
 }
 
@@ -86,9 +87,13 @@ async function platform(progress: Progress): Promise<void> {
       await up(stack, watch, { refresh });
     } catch (error) {
       const { cause } = watch.failure((error as Error).message);
-      throw new Problem(`The platform could not be prepared: ${withoutSecrets(cause)}\nRun it again: npm run demo`, {
-        cause: error,
-      });
+      throw new Problem(
+        "platform-failed",
+        `The platform could not be prepared: ${withoutSecrets(cause)}\nRun it again: npm run demo`,
+        {
+          cause: error,
+        },
+      );
     }
     if (
       await withPlatform(listTenants).then(
@@ -99,7 +104,10 @@ async function platform(progress: Progress): Promise<void> {
       return;
     progress.news("the stores are not what the state says; making it anew");
   }
-  throw new Problem("The platform is up, but its database does not answer. See why: npm run tenant -- list");
+  throw new Problem(
+    "platform-failed",
+    "The platform is up, but its database does not answer. See why: npm run tenant -- list",
+  );
 }
 
 /** One tenant, verified now. */
@@ -119,7 +127,10 @@ async function tenant(id: string, network: string, progress: Reporter): Promise<
   await provisionTenant(edit, progress, { refresh: true });
   const repaired = await verifyTenant(id);
   if (repaired.overall_pass) return repaired;
-  throw new Problem(`${await formatReport(repaired)}\nSee what differs: pulumi refresh --stack ${id} --preview-only`);
+  throw new Problem(
+    "verification-failed",
+    `${await formatReport(repaired)}\nSee what differs: pulumi refresh --stack ${id} --preview-only`,
+  );
 }
 
 /**

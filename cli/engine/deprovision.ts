@@ -27,6 +27,7 @@ export async function dataOf(id: string): Promise<DataCounts> {
 /** Says what would be lost and how to go on. */
 export function refusal(id: string, counts: DataCounts): Problem {
   return new Problem(
+    "holds-data",
     `Tenant ${id} holds data: ${describeCounts(counts)} would be deleted. Nothing was deleted. ` +
       `To delete it all: npm run tenant -- deprovision ${id} --confirm ${id}`,
   );
@@ -100,6 +101,7 @@ async function unfinished(id: string, watch: Watch, error: Error): Promise<Probl
   const left = (await stateOf(id)).resources.filter(isReal);
   const at = step === undefined || step.number === 0 ? "" : ` at ${step.name}`;
   return new Problem(
+    "deprovision-failed",
     `Tenant ${id} could not be removed${at}: ${withoutSecrets(cause)}\n` +
       `Left: ${listed(left.map(described))}. Remove the cause, then run it again: npm run tenant -- deprovision ${id}`,
     { cause: error },
@@ -111,6 +113,7 @@ async function requireGone(id: string): Promise<void> {
   const left = await tracesOf(tenantNames(id), servers(), { keys: true });
   if (left.length === 0) return;
   throw new Problem(
+    "deprovision-failed",
     `Tenant ${id} is destroyed, but not gone: ${listTraces(left)}. Remove what is left, then run it again: ` +
       `npm run tenant -- deprovision ${id}`,
   );

@@ -28,7 +28,9 @@ export async function failedProvision(run: FailedRun): Promise<Problem> {
   await useStackConfig(id).catch(() => undefined); // Then the environment's servers are asked, and say what is wrong.
   const known = await registration(run);
   if (known === "before")
-    return new Problem(`${whatFailed(id, failure, "Updating")}\n${updateHelp(id)}`, { cause: error });
+    return new Problem("provision-failed", `${whatFailed(id, failure, "Updating")}\n${updateHelp(id)}`, {
+      cause: error,
+    });
 
   const rolledBack = known === "unknown" ? unreadable(id) : await takeBack(run);
   const lines = [
@@ -37,7 +39,7 @@ export async function failedProvision(run: FailedRun): Promise<Problem> {
     await record(id, failure, rolledBack),
     help(run, failure, rolledBack),
   ];
-  return new Problem(lines.filter((line) => line !== "").join("\n"), { cause: error });
+  return new Problem("provision-failed", lines.filter((line) => line !== "").join("\n"), { cause: error });
 }
 
 /** Whether the tenant was registered before this run, or adopted: then it was somebody's before this program knew it. */

@@ -52,7 +52,7 @@ export interface PreviewOptions {
 export async function previewStack(stack: string, { diff, onOutput }: PreviewOptions): Promise<Previewed> {
   if (!stacksWithFiles().includes(stack)) {
     const known = stacksWithFiles().join(", ") || "none";
-    throw new Problem(`There is no stacks/Pulumi.${stack}.yaml. Stacks that have a file: ${known}.`);
+    throw new Problem("stack-file", `There is no stacks/Pulumi.${stack}.yaml. Stacks that have a file: ${known}.`);
   }
   const before = readFileSync(stackFile(stack), "utf8");
   const opened = await openStack(stack);

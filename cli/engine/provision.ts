@@ -71,7 +71,7 @@ export async function provisionTenant(
 
 /** `pulumi up` with the real program. */
 export async function up(stack: Stack, watch: Watch, options: UpOptions = {}): Promise<void> {
-  if (interrupted()) throw new Problem("Interrupted before anything was made.");
+  if (interrupted()) throw new Problem("interrupted", "Interrupted before anything was made.");
   await stack.up({ onEvent: watch.onEvent, color: "never", suppressProgress: true, ...options });
 }
 
@@ -83,6 +83,7 @@ export function locked(id: string, error: PulumiError): Problem {
       ? ""
       : ` (${holder.user} on ${holder.host}, process ${holder.pid}${holder.since === "" ? "" : `, since ${holder.since}`})`;
   return new Problem(
+    "lock-held",
     `Another run works on tenant ${id}${who}. Nothing was done here. ` +
       `Wait for it. If that process is gone: pulumi cancel --stack ${id} --yes`,
     { cause: error },

@@ -53,6 +53,7 @@ export async function rotateTenant(id: string, wanted: readonly Secret[], report
   const { resources } = await stateOf(id);
   if (!resources.some(({ type }) => type.endsWith(":RegistryRow"))) {
     throw new Problem(
+      "tenant-incomplete",
       `Tenant ${id} is not provisioned to the end. Nothing was rotated. Finish that: npm run tenant -- provision ${id}`,
     );
   }
@@ -64,6 +65,7 @@ export async function rotateTenant(id: string, wanted: readonly Secret[], report
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     throw new Problem(
+      error.errorCode === "provision-failed" ? "rotation-failed" : error.errorCode,
       `${error.message}\nThe credentials that work are those in the SOPS file: npm run tenant -- credentials ${id}. ` +
         `Finish the rotation: ${edit.again}`,
       { cause: error },

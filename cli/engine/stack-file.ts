@@ -51,7 +51,7 @@ function edited(id: string, before: string | undefined, { networks, octet, setti
   const document = parseDocument(before ?? "");
   const broken = document.errors[0];
   if (broken !== undefined)
-    throw new Problem(`stacks/Pulumi.${id}.yaml is no YAML: ${broken.message}. Nothing was touched.`);
+    throw new Problem("stack-file", `stacks/Pulumi.${id}.yaml is no YAML: ${broken.message}. Nothing was touched.`);
   if (document.get("config") === null) document.delete("config");
   if (document.getIn(["config", key("id")]) !== id) document.setIn(["config", key("id")], id);
   if (networks.length > 0) document.setIn(["config", key("network")], document.createNode([...networks]));
@@ -101,14 +101,18 @@ export async function planStackFile(id: string, request: TenantRequest): Promise
     tenantSettings(id, configOf(document));
   } catch (cause) {
     const { message } = cause as Error;
-    if (before !== undefined) throw new Problem(message, { cause });
+    if (before !== undefined) throw new Problem("settings-invalid", message, { cause });
     // There is no file to change yet: the command line is what is wrong.
     const problems = message.split("\n").filter((line) => line.startsWith("  - "));
     const example = "npm run tenant -- provision acme --network 10.12.0.0/16";
     const said = problems.length === 0 ? message : problems.join("\n");
-    throw new Problem(`The tenant cannot be provisioned, and nothing was touched:\n${said}\nFor example: ${example}`, {
-      cause,
-    });
+    throw new Problem(
+      "settings-invalid",
+      `The tenant cannot be provisioned, and nothing was touched:\n${said}\nFor example: ${example}`,
+      {
+        cause,
+      },
+    );
   }
   const networks = request.networks.map((one) => ` --network ${one}`).join("");
   const octet = request.octet === undefined ? "" : ` --octet ${request.octet}`;
@@ -118,6 +122,7 @@ export async function planStackFile(id: string, request: TenantRequest): Promise
 /** Suspension and rotation are settings of a tenant that is there. */
 const noFile = (id: string): Problem =>
   new Problem(
+    "stack-file",
     `Tenant ${id} has no stacks/Pulumi.${id}.yaml here, and its settings are in it. Nothing was touched. ` +
       `Use the checkout that has it, or write it again: npm run tenant -- provision ${id} --network CIDR`,
   );
@@ -131,7 +136,7 @@ async function settingsOf(id: string, document: Document): Promise<TenantSetting
   try {
     return tenantSettings(id, configOf(document));
   } catch (cause) {
-    throw new Problem((cause as Error).message, { cause });
+    throw new Problem("settings-invalid", (cause as Error).message, { cause });
   }
 }
 
@@ -201,6 +206,7 @@ export async function dropSalt(id: string): Promise<void> {
   const document = parseDocument(readFile(id) ?? "");
   if (document.toString().includes("secure:")) {
     throw new Problem(
+      "passphrase",
       `stacks/Pulumi.${id}.yaml holds values that are encrypted with another passphrase. Give that one in ` +
         `PULUMI_CONFIG_PASSPHRASE_FILE, or take the values and encryptionsalt out of the file`,
     );

@@ -56,12 +56,16 @@ export async function resumeTenant(stack: Stack, edit: StackFileEdit, reporter: 
     const at = step === undefined ? "" : ` at step ${step.number}, ${step.name}`;
     const what = interrupted() ? `was interrupted${at}` : `failed${at}: ${withoutSecrets(cause)}`;
     throw new Problem(
+      "resume-failed",
       `Resuming tenant ${id} ${what}\nWhere it had come to, the tenant is let in; nothing was lost. ` +
         `Remove the cause, then finish it: ${again}. Or shut it out again: npm run tenant -- suspend ${id}`,
       { cause: error },
     );
   }
-  throw new Problem(`Tenant ${id} is let in again, but the verification did not pass: npm run tenant -- verify ${id}`);
+  throw new Problem(
+    "verification-failed",
+    `Tenant ${id} is let in again, but the verification did not pass: npm run tenant -- verify ${id}`,
+  );
 }
 
 /** A run of pulumi that failed, with what it reported. */
@@ -142,7 +146,7 @@ async function notEverywhere(edit: StackFileEdit, cause: string, error?: Error, 
       : [`The event TENANT_SUSPEND_FAILED is kept in ${emitted.file}; the next tenant command delivers it.`]),
     `Remove the cause, then finish it: ${again}. stacks/Pulumi.${id}.yaml says suspended: every pulumi up goes on, too.`,
   ];
-  return new Problem(lines.join("\n"), { cause: error });
+  return new Problem("suspend-failed", lines.join("\n"), { cause: error });
 }
 
 function answer(check: Check | undefined): string {

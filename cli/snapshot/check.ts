@@ -21,16 +21,19 @@ export async function findExport(place: Place): Promise<Found> {
   const size = found.get(manifestName);
   if (size === undefined) {
     const help = found.size === 0 ? "there is nothing" : "the export was interrupted: run it again, with the same --to";
-    throw new Problem(`${place.name} holds no finished export (no ${manifestName}): ${help}`);
+    throw new Problem("export-damaged", `${place.name} holds no finished export (no ${manifestName}): ${help}`);
   }
-  if (size > manifestSize) throw new Problem(`${manifestName} in ${place.name} is too big to be one`);
+  if (size > manifestSize) throw new Problem("export-damaged", `${manifestName} in ${place.name} is too big to be one`);
   const pieces: Uint8Array[] = [];
   for await (const piece of await place.read(manifestName)) pieces.push(piece);
   const text = Buffer.concat(pieces).toString("utf8");
   const manifest = parseManifest(text, place.name);
   const missing = manifest.parts.filter(({ name, bytes }) => found.get(name) !== bytes);
   if (missing.length > 0) {
-    throw new Problem(`${place.name} is not whole: ${missing.map(({ name }) => name).join(", ")} missing or cut off`);
+    throw new Problem(
+      "export-damaged",
+      `${place.name} is not whole: ${missing.map(({ name }) => name).join(", ")} missing or cut off`,
+    );
   }
   return { manifest, checksum: sha256(text) };
 }
@@ -53,7 +56,7 @@ export async function checkParts(place: Place, { parts }: Manifest, amount: (tex
       altered.push((error as Error).message);
     }
   }
-  if (altered.length > 0) throw new Problem(`${place.name} cannot be used: ${altered.join("; ")}`);
+  if (altered.length > 0) throw new Problem("export-damaged", `${place.name} cannot be used: ${altered.join("; ")}`);
 }
 
 /** When the platform recorded the export of that checksum; undefined when its audit log has no such event. */

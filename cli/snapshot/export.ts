@@ -94,7 +94,8 @@ export async function exportTenant(
 ): Promise<Exported> {
   const place = await placeAt(to);
   const key = await ownKey(id);
-  if (key === undefined) throw new Problem(`${secretFiles(id).key} is not here: export where the tenant's key is`);
+  if (key === undefined)
+    throw new Problem("export-key", `${secretFiles(id).key} is not here: export where the tenant's key is`);
   const recipients = [...new Set([key.recipient, ...configuredRecipients(id)])];
   if (options.mustOutlive === true && recipients.length === 1 && options.keyCopy === undefined)
     throw nothingOutlives(id);
@@ -116,6 +117,7 @@ export async function exportTenant(
 /** The refusal, for those who are about to shred the tenant's key. */
 export function nothingOutlives(id: string): Problem {
   return new Problem(
+    "export-key",
     `An export of ${id} would open with the tenant's own key only, which goes with the tenant. Name a recovery key ` +
       `(pulumi config set --stack ${id} --path 'recipients[0]' age1…, then pulumi up), or keep a copy of the key: --key-copy FILE`,
   );
@@ -134,6 +136,7 @@ async function begin(place: Place, journal: Journal<State>, recipients: readonly
   const changed = interrupted.parts.filter(({ name, bytes }) => found.get(name) !== bytes);
   if (changed.length > 0) {
     throw new Problem(
+      "export-not-resumable",
       `${place.name} no longer holds what an interrupted export wrote there (${changed.map(({ name }) => name).join(", ")}): it ` +
         `cannot be gone on with. Empty that place, remove ${journal.file}, and run it again`,
     );
@@ -141,6 +144,7 @@ async function begin(place: Place, journal: Journal<State>, recipients: readonly
   const known = [...interrupted.recipients].sort().join();
   if (known !== [...recipients].sort().join()) {
     throw new Problem(
+      "export-not-resumable",
       `The recipients have changed since the export to ${place.name} was interrupted: what is there is encrypted to ` +
         `${interrupted.recipients.join(", ")}. Empty that place, remove ${journal.file}, and run it again`,
     );
@@ -152,7 +156,7 @@ function inUse(place: Place, found: ReadonlyMap<string, number>): Problem {
   const what = found.has(manifestName)
     ? "holds a finished export"
     : `is not empty (${[...found.keys()].slice(0, 3).join(", ")})`;
-  return new Problem(`${place.name} ${what}. Nothing was overwritten: name another place`);
+  return new Problem("export-place", `${place.name} ${what}. Nothing was overwritten: name another place`);
 }
 
 async function copyKey(file: string, { identity }: KeyPair): Promise<void> {
@@ -163,7 +167,11 @@ async function copyKey(file: string, { identity }: KeyPair): Promise<void> {
     await access(file, constants.R_OK);
     const { keysInFile } = await import("./keys-at-hand.ts");
     if ((await keysInFile(file)).some((one) => one.identity === identity)) return; // An interrupted run's.
-    throw new Problem(`--key-copy ${file}: there is such a file, with something else in it. Name another`, { cause });
+    throw new Problem(
+      "export-place",
+      `--key-copy ${file}: there is such a file, with something else in it. Name another`,
+      { cause },
+    );
   }
 }
 

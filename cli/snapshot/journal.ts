@@ -41,6 +41,7 @@ export function journalOf<T>(what: readonly string[], key: KeyPair): Journal<T> 
         return JSON.parse(await decrypter.decrypt(found, "text")) as T;
       } catch (cause) {
         throw new Problem(
+          "export-not-resumable",
           `${file}, the record of an interrupted ${what.slice(0, 2).join(" of ")}, does not open with the tenant's key of now: ` +
             `it cannot be gone on with. Remove it and what was written, and begin anew`,
           { cause },

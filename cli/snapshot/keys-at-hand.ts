@@ -38,7 +38,7 @@ export async function keysInFile(file: string): Promise<KeyPair[]> {
   try {
     text = await readFile(file, "utf8");
   } catch (cause) {
-    throw new Problem(`--identity ${file} cannot be read: ${(cause as Error).message}`, { cause });
+    throw new Problem("export-key", `--identity ${file} cannot be read: ${(cause as Error).message}`, { cause });
   }
   let found: KeyPair[] = [];
   try {
@@ -46,6 +46,7 @@ export async function keysInFile(file: string): Promise<KeyPair[]> {
   } catch {
     // Mistyped: said below, without it.
   }
-  if (found.length === 0) throw new Problem(`--identity ${file} holds no age private key (a line AGE-SECRET-KEY-1…)`);
+  if (found.length === 0)
+    throw new Problem("export-key", `--identity ${file} holds no age private key (a line AGE-SECRET-KEY-1…)`);
   return found;
 }

@@ -75,12 +75,13 @@ export function parseManifest(text: string, where: string): Manifest {
   try {
     found = JSON.parse(text);
   } catch (cause) {
-    throw new Problem(`${manifestName} in ${where} is no JSON: it was cut off or altered`, { cause });
+    throw new Problem("export-damaged", `${manifestName} in ${where} is no JSON: it was cut off or altered`, { cause });
   }
   const parsed = manifestSchema.safeParse(found);
   if (parsed.success) return parsed.data;
   const [first] = parsed.error.issues;
   throw new Problem(
+    "export-damaged",
     `${manifestName} in ${where} is no manifest that this checkout knows: ${first?.path.join(".")} ${first?.message}`,
   );
 }

@@ -122,9 +122,13 @@ async function put(client: Client, bucket: string, metadata: ObjectMetadata, con
     await upload(client, bucket, name, content, { ...headers, ...(again ? {} : { "if-none-match": "*" }) });
   } catch (cause) {
     if (s3Code(cause) !== "PreconditionFailed") throw cause;
-    throw new Problem(`object ${JSON.stringify(name)} appeared while the tenant was restored: it was not overwritten`, {
-      cause,
-    });
+    throw new Problem(
+      "export-changed",
+      `object ${JSON.stringify(name)} appeared while the tenant was restored: it was not overwritten`,
+      {
+        cause,
+      },
+    );
   }
   if (Object.keys(tags).length > 0) await client.setObjectTagging(bucket, name, tags);
 }

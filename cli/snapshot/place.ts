@@ -24,12 +24,12 @@ export interface Place {
 export async function placeAt(where: string): Promise<Place> {
   if (/^[a-z][a-z0-9+.-]+:\/\//i.test(where)) {
     if (!where.startsWith("s3://")) {
-      throw new Problem(`${where}: exports go to a folder or to s3://BUCKET/PREFIX`);
+      throw new Problem("export-place", `${where}: exports go to a folder or to s3://BUCKET/PREFIX`);
     }
     const { s3Place } = await import("./s3-place.ts");
     return s3Place(where);
   }
-  if (where === "") throw new Problem("No place was named: give a folder or s3://BUCKET/PREFIX");
+  if (where === "") throw new Problem("export-place", "No place was named: give a folder or s3://BUCKET/PREFIX");
   // npm starts its scripts in the checkout, wherever it was called.
   return folderPlace(resolve(process.env["INIT_CWD"] ?? ".", where));
 }
@@ -40,7 +40,7 @@ function folderPlace(folder: string): Place {
     async list() {
       const names = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
         if (error.code === "ENOENT") return [];
-        throw new Problem(`${folder} cannot be read: ${error.message}`, { cause: error });
+        throw new Problem("export-place", `${folder} cannot be read: ${error.message}`, { cause: error });
       });
       return new Map(
         await Promise.all(names.map(async (name) => [name, (await stat(join(folder, name))).size] as const)),

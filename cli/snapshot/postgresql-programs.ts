@@ -46,6 +46,7 @@ export function find(program: Program, server: number): string {
   if (fitting !== undefined) return fitting;
   const help = `apt-get install postgresql-client-${server}`;
   throw new Problem(
+    "program-missing",
     found.length === 0
       ? `${program} is not installed, which exports and restores need: ${help}`
       : `${found.join(", ")}: older than the PostgreSQL server, which is version ${server}, and so of no use: ${help}`,

@@ -38,13 +38,16 @@ async function hold(client: Client): Promise<Table[]> {
       "55P03": "somebody has locked a table for more than 30 s",
     };
     const reason = reasons[sqlState(cause) ?? ""];
-    throw reason === undefined ? cause : new Problem(`The database cannot be read: ${reason}. Run it again`, { cause });
+    throw reason === undefined
+      ? cause
+      : new Problem("export-changed", `The database cannot be read: ${reason}. Run it again`, { cause });
   }
   const { rows: moved } = await client.query(
     "SELECT FROM unnest($1::oid[], $2::text[]) AS held (oid, name) WHERE pg_catalog.to_regclass(name) IS DISTINCT FROM oid",
     [rows.map(({ oid }) => oid), rows.map(({ name }) => name)],
   );
-  if (moved.length > 0) throw new Problem("A table was replaced while the export began. Run it again");
+  if (moved.length > 0)
+    throw new Problem("export-changed", "A table was replaced while the export began. Run it again");
   return rows;
 }
 

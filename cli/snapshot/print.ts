@@ -39,7 +39,7 @@ export async function printCheck(id: string | undefined, where: string, json: bo
   const found = await findExport(place);
   const { manifest, checksum } = found;
   if (id !== undefined && id !== manifest.tenant) {
-    throw new Problem(`${place.name} is an export of tenant ${manifest.tenant}, not of ${id}`);
+    throw new Problem("export-unknown", `${place.name} is an export of tenant ${manifest.tenant}, not of ${id}`);
   }
   const progress = await beginProgress(`Checking ${place.name}`);
   await checkParts(place, manifest, progress.amount).finally(progress.end);

@@ -90,6 +90,7 @@ export async function restoreTenant(
   if (manifest.tenant !== id) {
     const help = `npm run tenant -- restore ${manifest.tenant} --from ${from} --as ${into}`;
     throw new Problem(
+      "export-unknown",
       `${place.name} is an export of tenant ${manifest.tenant}, not of ${id}. To restore it into ${into}: ${help}`,
     );
   }
@@ -99,6 +100,7 @@ export async function restoreTenant(
   if (own === undefined) {
     const help = `npm run tenant -- provision ${into} --network CIDR`;
     throw new Problem(
+      "tenant-unknown",
       `There is no tenant ${into} to restore into (no ${secretFiles(into).key}). Make it first: ${help}`,
     );
   }
@@ -128,11 +130,13 @@ async function requireOurs(place: Place, found: Found, given: string | undefined
   if (given !== undefined) {
     if (given === checksum) return;
     throw new Problem(
+      "export-unknown",
       `${place.name} is not the export of --checksum ${given}: its own is ${checksum}. Nothing was touched`,
     );
   }
   if ((await recordedAt(found)) !== undefined) return;
   throw new Problem(
+    "export-unknown",
     `The platform's audit log knows no export of tenant ${manifest.tenant} with checksum ${checksum}: it was made by another ` +
       `platform, or made up by somebody who can write to ${place.name}. Nothing was touched. If it is the checksum that was printed ` +
       `when the export was made: --checksum CHECKSUM`,
@@ -152,6 +156,7 @@ async function keysFor({ tenant, recipients }: Manifest, identity: string | unde
         : `tenant ${tenant} has another key by now`
       : `${identity} is none of them`;
   throw new Problem(
+    "export-key",
     `The export opens with the private keys of ${recipients.join(", ")}, and ${wrong}. Nothing was touched. Name the file of ` +
       `one of these keys: --identity FILE`,
   );
@@ -169,6 +174,7 @@ async function begin(subject: Subject, { stores, counts }: Manifest): Promise<St
   if (problems.length === 0) return { eventId: newEventId(), parts: [], done: [], leftOut: noCounts };
   const { id } = subject.names;
   throw new Problem(
+    "restore-refused",
     `Tenant ${id} cannot take the export, and nothing was touched:\n${problems.map((one) => `  - ${one}`).join("\n")}`,
   );
 }
@@ -243,6 +249,7 @@ async function requireAll(
   });
   if (differing.length === 0) return;
   throw new Problem(
+    "export-changed",
     `Tenant ${target.names.id} does not hold in ${store} what the export says: ${differing.join(", ")}. Something was written or ` +
       `deleted meanwhile: keep the tenant's applications away until it is restored. The export holds ${describeExport(counts)}`,
   );

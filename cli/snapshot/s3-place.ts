@@ -17,6 +17,7 @@ function client(env: NodeJS.ProcessEnv): Client {
   }
   if (problems.length > 0 || url === undefined) {
     throw new Problem(
+      "export-place",
       `An export in a bucket needs credentials of its own:\n${problems.map((one) => `  - ${one}`).join("\n")}`,
     );
   }
@@ -36,12 +37,13 @@ function client(env: NodeJS.ProcessEnv): Client {
 /** The place at `s3://BUCKET/PREFIX`. @throws Problem listing every variable that is missing. */
 export function s3Place(where: string, env: NodeJS.ProcessEnv = process.env): Place {
   const [, bucket = "", rest = ""] = /^s3:\/\/([^/]+)\/*(.*)$/.exec(where) ?? [];
-  if (!/^[a-z0-9][a-z0-9.-]{2,62}$/.test(bucket)) throw new Problem(`${where} names no bucket: s3://BUCKET/PREFIX`);
+  if (!/^[a-z0-9][a-z0-9.-]{2,62}$/.test(bucket))
+    throw new Problem("export-place", `${where} names no bucket: s3://BUCKET/PREFIX`);
   const prefix = rest === "" || rest.endsWith("/") ? rest : `${rest}/`;
   const s3 = client(env);
   const failed = (what: string) => (cause: unknown) => {
     const reason = [s3Code(cause), (cause as Error).message].filter(Boolean).join(": ");
-    throw new Problem(`${where}: ${what}: ${reason}`, { cause });
+    throw new Problem("export-place", `${where}: ${what}: ${reason}`, { cause });
   };
   return {
     name: where,
@@ -60,7 +62,7 @@ export function s3Place(where: string, env: NodeJS.ProcessEnv = process.env): Pl
         () => true,
         (error: unknown) => (s3Code(error) === "NotFound" ? false : failed("cannot be written")(error)),
       );
-      if (taken) throw new Problem(`${where} has a ${file} already: nothing was overwritten`);
+      if (taken) throw new Problem("export-place", `${where} has a ${file} already: nothing was overwritten`);
       await upload(s3, bucket, prefix + file, content, {});
     },
     read: async (file) => s3.getObject(bucket, prefix + file).catch(failed(`${file} cannot be read`)),

@@ -77,7 +77,8 @@ export function mistakesTests(bystander: string): void {
         expect(code).toBe(1);
         expect(stdout).toBe("");
         expect(stderr).toBe(
-          `tenant: There is no tenant ${bystander}x. Did you mean ${bystander}? All tenants: npm run tenant -- list\n`,
+          `tenant: There is no tenant ${bystander}x. Did you mean ${bystander}? All tenants: npm run tenant -- list\n` +
+            "Code: tenant-unknown (docs/errors.md)\n",
         );
       },
     );

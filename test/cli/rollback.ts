@@ -22,8 +22,9 @@ import {
   tenant,
 } from "./world.ts";
 
-/** The one message: from `tenant: ` to the end. */
-const messageIn = (stderr: string): string => stderr.slice(stderr.indexOf("tenant: "));
+/** The one message: from `tenant: ` to the line with its code. */
+const messageIn = (stderr: string): string =>
+  stderr.slice(stderr.indexOf("tenant: "), stderr.indexOf("Code: provision-failed (docs/errors.md)\n"));
 
 /** @param bystander a tenant that was there before */
 export function rollbackTests(bystander: string): void {

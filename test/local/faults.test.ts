@@ -39,7 +39,9 @@ test("a port in use is named, with who holds it and what to do", async () => {
   expect(code).toBe(1);
   expect(stderr).toContain(`port ${set.ports.redis}, which Redis needs, is in use by`);
   expect(stderr).toContain(`process ${process.pid}`);
-  expect(stderr).toMatch(/TENANT_STORES_PORT_OFFSET=\d+ npm run stores -- start\n$/);
+  expect(stderr).toMatch(
+    /TENANT_STORES_PORT_OFFSET=\d+ npm run stores -- start\nCode: setup-failed \(docs\/errors\.md\)\n$/,
+  );
 });
 
 test("one store that fails does not stop the others, and is the only one started next", async () => {

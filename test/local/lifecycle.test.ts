@@ -173,7 +173,7 @@ describe("env", () => {
   test("without stores names the command", async () => {
     const { code, stdout, stderr } = await command("env", [], { ...stores, dir: join(dir, "none") });
     expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-    expect(stderr).toMatch(/never started.*npm run stores -- start\n$/);
+    expect(stderr).toMatch(/never started.*npm run stores -- start\nCode: setup-failed \(docs\/errors\.md\)\n$/);
   });
 });
 

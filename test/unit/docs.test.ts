@@ -14,7 +14,7 @@ const text = (document: string): string => readFileSync(join(root, document), "u
 it.each(documents)("%s names files that are there", (document) => {
   const named = [
     ...text(document).matchAll(
-      /`((?:bench|cli|components|gateway|local|policy|providers|stacks|test|toolchain)\/[\w./-]*)`/g,
+      /`((?:bench|cli|components|errors|gateway|local|policy|providers|stacks|test|toolchain)\/[\w./-]*)`/g,
     ),
   ];
   const missing = named.map(([, path = ""]) => path).filter((path) => !existsSync(join(root, path)));

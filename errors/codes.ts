@@ -1,0 +1,162 @@
+// Every code that an error can have. docs/errors.md is made of it (npm run docs): what it means, and the way out.
+
+/** What a code stands for. */
+export interface Explained {
+  /** What is the case. */
+  readonly meaning: string;
+  /** What to do. */
+  readonly remedy: string;
+}
+
+const codes = {
+  usage: {
+    meaning: "The command line cannot be understood: an unknown command or option, or options that do not go together.",
+    remedy: "`--help` behind the command shows what it takes.",
+  },
+  "id-invalid": {
+    meaning: "A tenant cannot have this id: other characters than `a-z0-9`, more than 40, or reserved.",
+    remedy: "Choose another id.",
+  },
+  "tenant-unknown": {
+    meaning: "There is no such tenant here.",
+    remedy: "`npm run tenant -- list` shows all. It may be in another checkout, or its backend is another.",
+  },
+  "tenant-incomplete": {
+    meaning: "The tenant is not provisioned to the end, or half deleted.",
+    remedy: "Finish that first: the message has the command.",
+  },
+  "settings-invalid": {
+    meaning: "A setting of the stack file, or of the command line, cannot be used. Nothing was touched.",
+    remedy: 'Change what is listed; every setting is in README.md, "Configuration".',
+  },
+  "stack-file": {
+    meaning: "The tenant's `stacks/Pulumi.<id>.yaml` is not there, or is no YAML.",
+    remedy: "Use the checkout that has it, or repair it.",
+  },
+  passphrase: {
+    meaning: "The stack file holds values that were encrypted with another passphrase.",
+    remedy: "Give that one in `PULUMI_CONFIG_PASSPHRASE_FILE`.",
+  },
+  "backend-other": {
+    meaning: "The tenant exists, but the Pulumi backend of this shell does not know its stack. Nothing was touched.",
+    remedy: "Set `PULUMI_BACKEND_URL` to the backend it was made with.",
+  },
+  "lock-held": {
+    meaning: "Another run works on the same stack, or was killed with a plain `pulumi`. Nothing was done.",
+    remedy: "Wait for it. Only once you know that nobody works on it: `pulumi cancel --stack ID`.",
+  },
+  interrupted: {
+    meaning: "Ctrl-C or a signal came before anything was done.",
+    remedy: "Run it again.",
+  },
+  "holds-data": {
+    meaning: "The tenant holds data, and nobody allowed to delete them. Nothing was deleted.",
+    remedy: "`npm run tenant -- deprovision ID --confirm ID` deletes them.",
+  },
+  "provision-failed": {
+    meaning: "A step failed. What this run had made of a new tenant is removed again; a tenant that existed stays.",
+    remedy: "Remove the cause that the message names, then the same command.",
+  },
+  "deprovision-failed": {
+    meaning: "A step of the deletion failed, or something of the tenant is left in a store.",
+    remedy: "Remove the cause, or what is listed, then the same command.",
+  },
+  "suspend-failed": {
+    meaning: "The tenant is not shut out of every store. The message says which stores still let it in.",
+    remedy: "Remove the cause, then the same command.",
+  },
+  "resume-failed": {
+    meaning: "The tenant is not let in everywhere again. Nothing was lost.",
+    remedy: "Remove the cause, then the same command.",
+  },
+  "rotation-failed": {
+    meaning: "A rotation stopped on the way. The credentials in the SOPS file work.",
+    remedy: "Remove the cause, then the same command: it finishes the rotation.",
+  },
+  "verification-failed": {
+    meaning: "A guarantee does not hold: a check of the verification failed.",
+    remedy: "The check says which. `pulumi refresh` and `pulumi up` put our settings back.",
+  },
+  "adopt-failed": {
+    meaning: "An adoption stopped on the way. Nothing of the tenant was changed or deleted.",
+    remedy: "The same command goes on; `--give-up` leaves the tenant as it is.",
+  },
+  "adopt-refused": {
+    meaning: "The tenant cannot be adopted, or given up, as it is. Nothing was touched.",
+    remedy: "Change what is listed.",
+  },
+  "adopt-unfinished": {
+    meaning: "The adoption of the tenant is not complete, which this needs.",
+    remedy: "`npm run tenant -- adopt ID` finishes it, with `--give-up` it is forgotten.",
+  },
+  "not-barred": {
+    meaning: "The id is not barred.",
+    remedy: "`npm run tenant -- bar` lists those that are.",
+  },
+  "no-deletion-report": {
+    meaning: "The tenant was not deprovisioned, so that nothing reports its deletion.",
+    remedy: "`npm run tenant -- audit ID` shows what happened to it.",
+  },
+  "platform-failed": {
+    meaning: "The platform stack, which tenants share, could not be prepared.",
+    remedy: "Remove the cause, then `npm run demo` or `pulumi up --stack platform`.",
+  },
+  "export-place": {
+    meaning: "The place of an export cannot be used: not a folder or bucket, unreadable, no credentials, or in use.",
+    remedy: "Name another place, or give what the message lists.",
+  },
+  "export-damaged": {
+    meaning: "What is there is no whole export: unfinished, cut off, altered, or of a newer version of this program.",
+    remedy: "Use another export. An unfinished one is finished by the `export` that was interrupted.",
+  },
+  "export-unknown": {
+    meaning: "The export is another tenant's, or the platform's audit log does not vouch for it. Nothing was touched.",
+    remedy: "`--as` restores into another tenant; `--checksum` says what was printed when it was made.",
+  },
+  "export-key": {
+    meaning: "The key that an export needs is not here, does not open it, or would go with the tenant.",
+    remedy: "`--identity FILE` names one; `--key-copy FILE` keeps one.",
+  },
+  "export-not-resumable": {
+    meaning: "An interrupted export or restore cannot be gone on with: what it left has changed.",
+    remedy: "Empty the place, remove the named file, run it again.",
+  },
+  "export-changed": {
+    meaning: "The tenant's data were changed by others at the wrong moment.",
+    remedy: "Run it again; a restore needs the tenant's applications to be away.",
+  },
+  "restore-refused": {
+    meaning: "The tenant cannot take the export: it holds data, or is made otherwise. Nothing was touched.",
+    remedy: "Change what is listed, or restore into another tenant with `--as`.",
+  },
+  "program-missing": {
+    meaning: "A program that this needs is not installed, or is too old.",
+    remedy: "The message has the command that installs it.",
+  },
+  "pulumi-failed": {
+    meaning: "The Pulumi engine refused or failed; the message is its own.",
+    remedy: "What the message says. `pulumi stack --stack ID` shows the state.",
+  },
+  "setup-failed": {
+    meaning: "Something could not be installed, built or started on this machine.",
+    remedy: "Remove the cause that the message names, then the same command: what is done stays done.",
+  },
+  "server-unreachable": {
+    meaning: "A store does not answer at its address.",
+    remedy: "`npm run stores -- status` for the local ones; else look at its address, the network and its own log.",
+  },
+  "disk-full": {
+    meaning: "A disk of this machine is full.",
+    remedy: "Free some space, then the same command.",
+  },
+  internal: {
+    meaning: "None of the above: a server or the system said something that the program does not know.",
+    remedy: "The message is all that is known; `--debug` shows where it came from.",
+  },
+} as const satisfies Readonly<Record<string, Explained>>;
+
+/** A code of an error. Codes are never renamed: scripts and runbooks depend on them. */
+export type ErrorCode = keyof typeof codes;
+
+/** Every code, in the order of the document. */
+export const errorCodes: Readonly<Record<ErrorCode, Explained>> = codes;
