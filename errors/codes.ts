@@ -145,6 +145,51 @@ const codes = {
     meaning: "A store does not answer at its address.",
     remedy: "`npm run stores -- status` for the local ones; else look at its address, the network and its own log.",
   },
+  "server-refused": {
+    meaning: "A store answers, and does not take the administrator's credentials.",
+    remedy: "Compare the variables of this shell with the server's; a new shell has the old values.",
+  },
+  "servers-invalid": {
+    meaning: "The variables that name the shared servers are not complete, or one of them cannot be used.",
+    remedy: 'Set what is listed; README.md, "Configuration", has all. Local stores: `eval "$(npm run -s env)"`.',
+  },
+  "tls-refused": {
+    meaning: "A server's certificate does not fit its name or authority, or it speaks TLS and the setting does not.",
+    remedy: "What the message says; docs/operations.md, TLS.",
+  },
+  "platform-missing": {
+    meaning: "The platform database is not prepared, or by an older checkout.",
+    remedy: "`pulumi up --stack platform`",
+  },
+  "checkout-old": {
+    meaning: "The platform database was prepared by a newer checkout than this.",
+    remedy: "`git pull`",
+  },
+  "credentials-unreadable": {
+    meaning: "The tenant's SOPS file does not open with its key, was altered, or is another tenant's.",
+    remedy: "`pulumi refresh --stack ID && pulumi up --stack ID` repair it.",
+  },
+  "folder-unsafe": {
+    meaning: "Others than you could read or replace what is in a folder of secrets. Nothing was written there.",
+    remedy: "The message has the `chmod` or `chown`; look through the folder first.",
+  },
+  "audit-log-changed": {
+    meaning:
+      "The audit log is not the one that this machine has seen: somebody changed it, or an older backup is back.",
+    remedy: "`npm run tenant -- audit --verify` says where; docs/operations.md has the way out.",
+  },
+  "audit-key-missing": {
+    meaning: "The key that signs the audit log is not here, or its files cannot be read. Nothing was recorded.",
+    remedy: "Copy the folder from a colleague or a backup; the message has the command for a key that is lost.",
+  },
+  "audit-not-recorded": {
+    meaning: "An event could neither be recorded nor kept for later.",
+    remedy: "Make the named folder writable, or set `TENANT_OUTBOX_DIR`.",
+  },
+  "loud-variable": {
+    meaning: "A variable of this shell would make a library print passwords. Nothing was done.",
+    remedy: "Unset it, or leave the named part out.",
+  },
   "disk-full": {
     meaning: "A disk of this machine is full.",
     remedy: "Free some space, then the same command.",

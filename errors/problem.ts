@@ -30,6 +30,9 @@ const unreachable = [
   "UND_ERR_CONNECT_TIMEOUT",
 ];
 
+/** What PostgreSQL and MinIO say to credentials they do not take. */
+const refused = ["28000", "28P01", "InvalidAccessKeyId", "SignatureDoesNotMatch", "AccessDenied"];
+
 /** The code of any error: its own, or that of the first cause that has one. */
 export function codeOf(error: unknown): ErrorCode {
   return ownCode(error, 0) ?? "internal";
@@ -41,6 +44,7 @@ function ownCode(error: unknown, depth: number): ErrorCode | undefined {
   if (errorCode !== undefined) return errorCode;
   if (code === "ENOSPC") return "disk-full";
   if (code !== undefined && unreachable.includes(code)) return "server-unreachable";
+  if (code !== undefined && refused.includes(code)) return "server-refused";
   const causes: unknown[] = [error.cause, ...(error instanceof AggregateError ? (error.errors as unknown[]) : [])];
   for (const cause of causes) {
     const found = ownCode(cause, depth + 1);

@@ -4,6 +4,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject 
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Problem } from "../../errors/problem.ts";
 import { keyIdOf } from "./audit-chain.ts";
 import { writeAtomically } from "./files.ts";
 import { checkPrivate, makePrivate } from "./private-folder.ts";
@@ -126,7 +127,11 @@ function parsed<T>(file: string, parse: () => T): T {
   try {
     return parse();
   } catch (cause) {
-    throw new Error(`${file} cannot be read (${(cause as Error).message}): put the right file back`, { cause });
+    throw new Problem(
+      "audit-key-missing",
+      `${file} cannot be read (${(cause as Error).message}): put the right file back`,
+      { cause },
+    );
   }
 }
 

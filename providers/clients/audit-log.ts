@@ -24,6 +24,7 @@ import {
   type SeenEvent,
   type Signer,
 } from "./audit-key.ts";
+import { Problem } from "../../errors/problem.ts";
 import { sqlState } from "./postgresql.ts";
 
 /** An event without its place in the log. */
@@ -111,7 +112,8 @@ export async function beginLog(client: Client, log: string, details: EventDetail
     const head = await headOf(client);
     const seen = await readSeen(log);
     if (head !== undefined || seen !== undefined) {
-      throw new Error(
+      throw new Problem(
+        "audit-log-changed",
         `The audit log ${log} had ${seen?.sequence ?? "some"} events and is not in the platform database. Nothing was begun. ` +
           `Restore the database from a backup; or accept the loss: pulumi refresh --stack platform, then pulumi up --stack platform`,
       );
@@ -272,17 +274,21 @@ async function insert(
 }
 
 function changed(what: string): Error {
-  return new Error(`The audit log is not the one this machine knows: ${what}. Nothing was recorded. ${seeIt}`);
+  return new Problem(
+    "audit-log-changed",
+    `The audit log is not the one this machine knows: ${what}. Nothing was recorded. ${seeIt}`,
+  );
 }
 
 function notBegun(head: Head | undefined): Error {
   return head === undefined
-    ? new Error("The audit log was not begun. Begin it: pulumi up --stack platform")
+    ? new Problem("platform-missing", "The audit log was not begun. Begin it: pulumi up --stack platform")
     : changed("its first event is missing");
 }
 
 function noKey(log: string): Error {
-  return new Error(
+  return new Problem(
+    "audit-key-missing",
     `The key of the audit log is not here: ${auditFiles(log).key}. Copy that folder from a colleague or a backup; when the key is ` +
       `lost, begin a new one: npm run tenant -- audit --new-key --reason TEXT`,
   );

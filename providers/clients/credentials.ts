@@ -3,6 +3,7 @@
 import { spawn } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { parse, stringify } from "yaml";
+import { codeOf, Problem } from "../../errors/problem.ts";
 import { secretFiles } from "./secrets-dir.ts";
 
 /** The plan's six entries, in its order. */
@@ -54,13 +55,13 @@ export async function pipeThrough(
     child.stdin.on("error", () => undefined); // The program ended early: its exit code says why.
     child.on("error", (cause: NodeJS.ErrnoException) => {
       const help = cause.code === "ENOENT" ? `; it is not on PATH: eval "$(npm run -s env)"` : "";
-      fail(new Error(`${program} could not be started${help}`, { cause }));
+      fail(new Problem("program-missing", `${program} could not be started${help}`, { cause }));
     });
     child.on("close", (code) => {
       if (code === 0) done(Buffer.concat(out).toString("utf8"));
       else {
         const said = withoutInput(Buffer.concat(err).toString("utf8"), input).trim().slice(-600);
-        fail(new Error(`${program} ended with ${code}: ${said}`));
+        fail(new Problem("credentials-unreadable", `${program} ended with ${code}: ${said}`));
       }
     });
     child.stdin.end(input);
@@ -100,7 +101,8 @@ export async function decryptCredentials(encrypted: string, keyFile: string): Pr
   const text = await pipeThrough("sops", ["decrypt", ...fromStandardInput], encrypted, env);
   const found = parse(text) as Partial<Record<string, unknown>>;
   const missing = credentialKeys.filter((key) => typeof found[key] !== "string");
-  if (missing.length > 0) throw new Error(`the credentials file lacks ${missing.join(", ")}`);
+  if (missing.length > 0)
+    throw new Problem("credentials-unreadable", `the credentials file lacks ${missing.join(", ")}`);
   return found as unknown as Credentials;
 }
 
@@ -119,10 +121,12 @@ export async function readCredentials(tenant: string): Promise<Credentials> {
       return decryptCredentials(now, files.key);
     });
     const holder = holderOf(found.qdrant_api_key);
-    if (holder !== tenant && holder !== undefined) throw new Error(`it holds the credentials of tenant ${holder}`);
+    if (holder !== tenant && holder !== undefined)
+      throw new Problem("credentials-unreadable", `it holds the credentials of tenant ${holder}`);
     return found;
   } catch (cause) {
-    throw new Error(
+    throw new Problem(
+      codeOf(cause) === "program-missing" ? "program-missing" : "credentials-unreadable",
       `The credentials of tenant ${tenant} could not be read from ${files.encrypted}: ${(cause as Error).message}. ` +
         `Repair them: pulumi refresh --stack ${tenant} && pulumi up --stack ${tenant}`,
       { cause },

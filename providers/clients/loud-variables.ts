@@ -1,4 +1,5 @@
 // Variables with which libraries print what they pass on: passwords, in the clear, into logs that people send each other.
+import { Problem } from "../../errors/problem.ts";
 
 interface LoudVariable {
   readonly name: string;
@@ -27,7 +28,8 @@ function covers(entries: string, section: string): boolean {
 export function refuseLoudVariables(env: NodeJS.ProcessEnv = process.env): void {
   for (const { name, section, prints } of loudVariables) {
     if (!covers(env[name] ?? "", section)) continue;
-    throw new Error(
+    throw new Problem(
+      "loud-variable",
       `${name}=${env[name]} prints ${prints}, passwords included: nothing was done. ` +
         `Leave ${section} out of it, or: unset ${name}`,
     );

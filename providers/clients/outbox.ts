@@ -2,6 +2,7 @@
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Problem } from "../../errors/problem.ts";
 import { emitEvent, newEventId, type NewEvent } from "./audit.ts";
 import { writeAtomically } from "./files.ts";
 import { withPlatform } from "./platform-db.ts";
@@ -76,7 +77,8 @@ async function keep(event: NewEvent & { eventId: string }, why: Error): Promise<
     await writeAtomically(file, `${JSON.stringify(event)}\n`, 0o600);
     return file;
   } catch (cause) {
-    throw new Error(
+    throw new Problem(
+      "audit-not-recorded",
       `Event ${event.type} of tenant ${event.tenant} could neither be recorded (${why.message}) nor kept in ${folder} ` +
         `(${(cause as Error).message}): make that folder writable, or set TENANT_OUTBOX_DIR`,
       { cause },

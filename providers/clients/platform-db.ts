@@ -1,6 +1,7 @@
 // The platform's own database: registry, reservations, audit log, reports and barred ids (plan, sections 7.1, 7.2, 8.2).
 // The database itself is made by the platform stack; this file makes and repairs what is inside.
 import type { Client } from "pg";
+import { Problem } from "../../errors/problem.ts";
 import { adminClient, closeSession, inTransaction, sqlState } from "./postgresql.ts";
 import { servers, type Servers } from "./servers.ts";
 
@@ -220,7 +221,8 @@ export async function ensurePlatformSchema(client: Client): Promise<number> {
     );
     const applied = rows[0]?.version ?? 0;
     if (applied > migrations.length) {
-      throw new Error(
+      throw new Problem(
+        "checkout-old",
         `The platform database has schema version ${applied}, this checkout knows ${migrations.length}: ` +
           `use the checkout that made it, or a newer one: git pull`,
       );
@@ -265,5 +267,5 @@ export async function withPlatform<T>(
 function notPrepared(cause: unknown): Error {
   const message =
     "The platform database is not prepared, or by an older checkout. Prepare it: pulumi up --stack platform";
-  return Object.assign(new Error(message, { cause }), { code: sqlState(cause) });
+  return Object.assign(new Problem("platform-missing", message, { cause }), { code: sqlState(cause) });
 }

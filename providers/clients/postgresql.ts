@@ -1,5 +1,6 @@
 // Sessions on the PostgreSQL server: the administrator's, and any other role's on the same server.
 import type { Client, ClientConfig } from "pg";
+import { Problem } from "../../errors/problem.ts";
 import { servers, type Servers } from "./servers.ts";
 import { tlsProblems } from "./tls-problems.ts";
 import { sslModes, trusting } from "./tls.ts";
@@ -28,7 +29,10 @@ export function sslOptions({ sslMode, ca }: Pick<PostgresqlServer, "sslMode" | "
   // libpq: `require` checks the authority too when one is given.
   if (sslMode === "require" && ca === undefined) return { rejectUnauthorized: false };
   if (!sslModes.includes(sslMode)) {
-    throw new Error(`PGSSLMODE is ${JSON.stringify(sslMode)}: use disable, require, verify-ca or verify-full`);
+    throw new Problem(
+      "servers-invalid",
+      `PGSSLMODE is ${JSON.stringify(sslMode)}: use disable, require, verify-ca or verify-full`,
+    );
   }
   // Everything but verify-full accepts any name in a certificate that the authority signed.
   const anyName = sslMode === "verify-full" ? {} : { checkServerIdentity: () => undefined };
@@ -80,7 +84,7 @@ async function connectError(
   // Not the server's own answer, or one that is about encryption.
   const unencrypted = state === "28000" && (cause as Error).message.includes("no encryption");
   const [tls] = unencrypted || !/^[0-9A-Z]{5}$/.test(state ?? "") ? await tlsProblems({ postgresql: server }) : [];
-  if (tls !== undefined) return Object.assign(new Error(tls, { cause }), { code: state });
+  if (tls !== undefined) return Object.assign(new Problem("tls-refused", tls, { cause }), { code: state });
   const problem = (cause as Error).message || state || "no answer";
   const where = `PostgreSQL at ${server.host}:${server.port} (user ${session.user}, database ${session.database})`;
   const help =

@@ -1,6 +1,7 @@
 // Folders that hold secrets, or what is taken on trust later: nobody else on the machine may have a hand in them.
 import { chmod, lstat, mkdir, stat } from "node:fs/promises";
 import { dirname } from "node:path";
+import { Problem } from "../../errors/problem.ts";
 
 /** Makes the folder (0700), with those above it, unless it is there and safe. @throws Error as `checkPrivate` does. */
 export async function makePrivate(folder: string): Promise<void> {
@@ -18,19 +19,29 @@ export async function checkPrivate(folder: string): Promise<void> {
   if (us === undefined) return; // Windows: the folder's access list is inherited.
   const found = await lstat(folder);
   if (!found.isDirectory())
-    throw new Error(`${folder} is no folder but a link or a file: remove it once you know who made it`);
+    throw new Problem(
+      "folder-unsafe",
+      `${folder} is no folder but a link or a file: remove it once you know who made it`,
+    );
   if (found.uid !== us)
-    throw new Error(`${folder} belongs to user ${found.uid}, not to user ${us} who runs this: ${whose(folder, us)}`);
+    throw new Problem(
+      "folder-unsafe",
+      `${folder} belongs to user ${found.uid}, not to user ${us} who runs this: ${whose(folder, us)}`,
+    );
   if ((found.mode & 0o022) !== 0) {
-    throw new Error(`other users could write in ${folder}: look through it, then: chmod 700 ${folder}`);
+    throw new Problem(
+      "folder-unsafe",
+      `other users could write in ${folder}: look through it, then: chmod 700 ${folder}`,
+    );
   }
   if ((found.mode & 0o077) !== 0) await chmod(folder, 0o700);
   // Whoever may rename the folder may put another one in its place; in a sticky one (/tmp) only its owner may.
   const above = dirname(folder);
   const parent = await stat(above);
-  if (![us, 0].includes(parent.uid)) throw new Error(`${above} belongs to user ${parent.uid}: ${whose(above, us)}`);
+  if (![us, 0].includes(parent.uid))
+    throw new Problem("folder-unsafe", `${above} belongs to user ${parent.uid}: ${whose(above, us)}`);
   if ((parent.mode & 0o002) !== 0 && (parent.mode & 0o1000) === 0) {
-    throw new Error(`everybody could replace what is in ${above}: chmod o-w ${above}`);
+    throw new Problem("folder-unsafe", `everybody could replace what is in ${above}: chmod o-w ${above}`);
   }
 }
 

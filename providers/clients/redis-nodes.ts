@@ -1,5 +1,6 @@
 // Every server that REDIS_URL leads to. Redis does not replicate users: what holds on one node says nothing of the next one.
 import type { Redis } from "ioredis";
+import { Problem } from "../../errors/problem.ts";
 import { addressText, type RedisAddress } from "./redis-url.ts";
 import { fieldsOf, openRedis, withRedis, type RedisConnection, type RedisUser } from "./redis.ts";
 import type { Servers } from "./servers.ts";
@@ -80,7 +81,8 @@ async function clusterNodes(client: Redis, asked: RedisAddress, tls: boolean): P
 async function replicatedNodes(client: Redis, asked: RedisAddress): Promise<RedisNode[]> {
   const [role, first, second] = (await client.call("ROLE")) as [string, unknown, unknown];
   if (role !== "master") {
-    throw new Error(
+    throw new Problem(
+      "servers-invalid",
       `Redis at ${addressText(asked)} is a replica of ${addressText({ host: String(first), port: Number(second) })}: name ` +
         `that one in REDIS_URL, or the sentinels that know the master (redis+sentinel://…/NAME)`,
     );
@@ -112,7 +114,8 @@ export async function topologyOf(servers: Pick<Servers, "redis">): Promise<Topol
       return { cluster: true, nodes: await clusterNodes(client, at, url.protocol === "rediss:") };
     }
     if (addresses.length > 1) {
-      throw new Error(
+      throw new Problem(
+        "servers-invalid",
         `REDIS_URL names ${addresses.length} servers, and ${addressText(at)} is in no cluster: name one server, or the ` +
           `sentinels that know the master (redis+sentinel://…/NAME)`,
       );
@@ -181,7 +184,11 @@ function unreachable(failures: readonly Error[], { nodes, cluster }: Topology, m
 async function requireWhole(nodes: readonly ConnectedNode[]): Promise<void> {
   await onEveryNode(nodes, async ({ client }) => {
     const state = /^cluster_state:(\w+)/m.exec(String(await client.cluster("INFO")))?.[1];
-    if (state !== "ok") throw new Error(`the cluster is not whole (cluster_state:${state}): run it again when it is`);
+    if (state !== "ok")
+      throw new Problem(
+        "server-unreachable",
+        `the cluster is not whole (cluster_state:${state}): run it again when it is`,
+      );
   });
 }
 

@@ -1,5 +1,6 @@
 // Connections to one Redis server.
 import type { Redis } from "ioredis";
+import { Problem } from "../../errors/problem.ts";
 import { addressText, type RedisAddress } from "./redis-url.ts";
 import type { Servers } from "./servers.ts";
 import { trusting } from "./tls.ts";
@@ -48,9 +49,13 @@ export async function openRedis(
   const explained = (cause: unknown): unknown =>
     failure === undefined
       ? cause
-      : new Error(`Redis at ${addressText(at)}: ${failure.message}. Is it running? npm run stores -- status`, {
-          cause,
-        });
+      : new Problem(
+          /WRONGPASS|NOAUTH/.test(failure.message) ? "server-refused" : "server-unreachable",
+          `Redis at ${addressText(at)}: ${failure.message}. Is it running? npm run stores -- status`,
+          {
+            cause,
+          },
+        );
   // On a connection that has ended already it would keep the process for two seconds.
   const close = (): void => (client.status === "end" ? undefined : client.disconnect());
   try {

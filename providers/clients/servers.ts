@@ -1,5 +1,6 @@
 // Where the four shared servers are, and the administrator's credentials for them: from the environment, overridden by
 // Pulumi configuration. They are read at call time and never become inputs or outputs of a resource.
+import { Problem } from "../../errors/problem.ts";
 import { parseRedisUrl, type RedisLocation } from "./redis-url.ts";
 import { readAuthority, type Authority } from "./tls.ts";
 
@@ -241,7 +242,8 @@ export function servers(env: NodeJS.ProcessEnv = process.env, config: ConfigLook
     redis: { ...redis(), ...all },
   };
   if (problems.length > 0) {
-    throw new Error(
+    throw new Problem(
+      "servers-invalid",
       `The shared servers are not fully configured:\n${problems.map((p) => `  - ${p}`).join("\n")}\n` +
         `For the local stores: npm run stores -- start && eval "$(npm run -s env)"`,
     );

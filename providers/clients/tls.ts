@@ -2,6 +2,7 @@
 import { X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { isAbsolute } from "node:path";
+import { Problem } from "../../errors/problem.ts";
 
 /** A certificate authority, or several. */
 export interface Authority {
@@ -18,17 +19,22 @@ export interface Authority {
  */
 export function readAuthority(setting: string, file: string): Authority {
   // Programs, plugins and hooks run in different folders: each would find another file.
-  if (!isAbsolute(file)) throw new Error(`${setting} is not an absolute path (for example /etc/ssl/stores-ca.pem)`);
+  if (!isAbsolute(file))
+    throw new Problem("servers-invalid", `${setting} is not an absolute path (for example /etc/ssl/stores-ca.pem)`);
   let pem: string;
   try {
     pem = readFileSync(file, "utf8");
   } catch (cause) {
-    throw new Error(`${setting} names ${file}, which cannot be read: ${(cause as Error).message}`, { cause });
+    throw new Problem(
+      "servers-invalid",
+      `${setting} names ${file}, which cannot be read: ${(cause as Error).message}`,
+      { cause },
+    );
   }
   try {
     new X509Certificate(pem);
   } catch (cause) {
-    throw new Error(`${setting} names ${file}, which is no certificate in PEM`, { cause });
+    throw new Problem("servers-invalid", `${setting} names ${file}, which is no certificate in PEM`, { cause });
   }
   return { file, pem };
 }

@@ -1,6 +1,7 @@
 // What exists of a tenant, asked of each server: before anything is made (is the name free?), before data is deleted (how much
 // is it?) and after everything is gone (is it?).
 import { readdir } from "node:fs/promises";
+import { Problem } from "../../errors/problem.ts";
 import { minioUserOf, type TenantNames } from "../../components/names.ts";
 import { readHba } from "./hba-file.ts";
 import { countObjects, minioAdminGet, minioClient, s3Code } from "./minio.ts";
@@ -110,12 +111,12 @@ const stepOf: Readonly<Record<Place, string>> = {
 async function cannotAsk(place: Place, cause: unknown, servers: Servers): Promise<Error> {
   if (place !== "files") {
     const tls = await tlsProblems({ [place]: servers[place] });
-    if (tls.length > 0) return new Error(`${tls.join("; ")} (${stepOf[place]})`, { cause });
+    if (tls.length > 0) return new Problem("tls-refused", `${tls.join("; ")} (${stepOf[place]})`, { cause });
   }
   const code = s3Code(cause);
   const detail = (cause as { cause?: { message?: string } }).cause?.message;
   const reason = [(cause as Error).message || code, detail].filter((part) => part !== undefined).join(": ");
-  return new Error(`${place} (${stepOf[place]}) does not answer: ${reason}`, { cause });
+  return new Problem("server-unreachable", `${place} (${stepOf[place]}) does not answer: ${reason}`, { cause });
 }
 
 /** What one place answered, and when. */

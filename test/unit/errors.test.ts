@@ -50,6 +50,7 @@ describe("an error's code is", () => {
       "server-unreachable",
     ],
     ["the system's, translated", new Error("text", { cause: system("ECONNREFUSED") }), "server-unreachable"],
+    ["a server's, translated", system("28P01"), "server-refused"],
     ["a full disk's", system("ENOSPC"), "disk-full"],
     ["internal, of what nobody expects", new TypeError("x is not a function"), "internal"],
     ["internal, of what is no error", "text", "internal"],
