@@ -6,6 +6,7 @@ import { barCommand, unbarCommand } from "./commands/bar.ts";
 import { credentialsCommand } from "./commands/credentials.ts";
 import { deletionReportCommand } from "./commands/deletion-report.ts";
 import { deprovisionCommand } from "./commands/deprovision.ts";
+import { execCommand } from "./commands/exec.ts";
 import { exportCommand } from "./commands/export.ts";
 import { listCommand } from "./commands/list.ts";
 import { provisionCommand } from "./commands/provision.ts";
@@ -46,7 +47,7 @@ Each command explains itself: npm run tenant -- provision --help`,
     });
   const commands = [
     ...[provisionCommand(), deprovisionCommand(), adoptCommand(), suspendCommand(), resumeCommand(), rotateCommand()],
-    ...[verifyCommand(), credentialsCommand(), listCommand(), auditCommand()],
+    ...[verifyCommand(), credentialsCommand(), execCommand(), listCommand(), auditCommand()],
     ...[exportCommand(), restoreCommand(), deletionReportCommand(), barCommand(), unbarCommand()],
   ];
   for (const command of commands) tenant.addCommand(command.copyInheritedSettings(tenant));
@@ -67,8 +68,10 @@ async function deliverKeptEvents(): Promise<void> {
 
 /** Runs the command line. Sets the exit code: 0 only on success. */
 export async function main(argv: readonly string[]): Promise<void> {
+  // What follows -- is another program's.
+  const own = argv.includes("--") ? argv.slice(0, argv.indexOf("--")) : argv;
   // The providers' errors too keep their stack trace then.
-  if (errorOutput(argv).debug) process.env["TENANT_DEBUG"] ??= "1";
+  if (errorOutput(own).debug) process.env["TENANT_DEBUG"] ??= "1";
   try {
     await program()
       .exitOverride()
@@ -77,8 +80,8 @@ export async function main(argv: readonly string[]): Promise<void> {
     // commander has printed its own messages already.
     if (error instanceof CommanderError) process.exitCode = error.exitCode;
     else {
-      showError("tenant", error, errorOutput(argv.slice(2)));
-      process.exitCode = 1;
+      showError("tenant", error, errorOutput(own.slice(2)));
+      process.exitCode ||= 1;
     }
   }
 }
