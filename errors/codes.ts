@@ -129,6 +129,15 @@ const codes = {
     meaning: "The tenant cannot take the export: it holds data, or is made otherwise. Nothing was touched.",
     remedy: "Change what is listed, or restore into another tenant with `--as`.",
   },
+  "credentials-file": {
+    meaning:
+      "The file for credentials is there already, has no folder, or is where git could commit it. Nothing was written.",
+    remedy: "Name another file; `--overwrite` replaces one.",
+  },
+  "format-unfit": {
+    meaning: "A credential or an address cannot be said in this format.",
+    remedy: "`--format env` and `json` say everything.",
+  },
   "program-missing": {
     meaning: "A program that this needs is not installed, or is too old.",
     remedy: "The message has the command that installs it.",

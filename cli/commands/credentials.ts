@@ -79,5 +79,5 @@ async function refuseIdle(
   ];
   if (problems.length === 0) return;
   const { Problem } = await import("../errors.ts");
-  throw new Problem(`Nothing was printed:\n${problems.map((one) => `  - ${one}`).join("\n")}`);
+  throw new Problem("usage", `Nothing was printed:\n${problems.map((one) => `  - ${one}`).join("\n")}`);
 }

@@ -71,6 +71,7 @@ export function redisPlace({ redis, tenant_id }: Connection) {
   const { addresses, master, url } = parseRedisUrl(redis.url);
   if (master !== undefined) {
     throw new Problem(
+      "format-unfit",
       `The Redis of tenant ${tenant_id} is the one that sentinels call ${master}, and redis-cli asks no sentinels. ` +
         `Use a client that does, with the REDIS_URL of: npm run tenant -- credentials ${tenant_id}`,
     );
@@ -84,6 +85,7 @@ function section(name: string, between: string, settings: Readonly<Record<string
   const lines = Object.entries(settings).map(([key, value]) => {
     if (/\p{Cc}/u.test(value) || value.trim() !== value) {
       throw new Problem(
+        "format-unfit",
         `${key}: holds a line break or a blank at its end, which this format cannot say. Use --format env or json`,
       );
     }

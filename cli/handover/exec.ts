@@ -73,7 +73,7 @@ export async function runProgram(command: readonly string[], env: NodeJS.Process
         // Of a shell, too, these are its exit codes.
         process.exitCode = cause.code === "ENOENT" ? 127 : 126;
         const why = cause.code === "ENOENT" ? "there is no such program on PATH" : cause.message;
-        fail(new Problem(`${program} could not be started: ${why}`, { cause }));
+        fail(new Problem("program-missing", `${program} could not be started: ${why}`, { cause }));
       });
       child.on("close", (...how) => done(how));
     });

@@ -42,6 +42,7 @@ const inPod = (found: Connection): [string, string][] =>
 function metadata({ tenant_id }: Connection, { namespace }: KubernetesOptions) {
   if (namespace !== undefined && !/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(namespace)) {
     throw new Problem(
+      "usage",
       `--namespace: ${JSON.stringify(namespace)} is none: 1 to 63 of a-z, 0-9 and hyphens between them`,
     );
   }
@@ -72,7 +73,7 @@ export function externalSecret(found: Connection, options: KubernetesOptions) {
     /^(SecretStore|ClusterSecretStore)\/([a-z0-9]([a-z0-9.-]*[a-z0-9])?)$/.exec(secretStore) ?? [];
   if (kind === undefined || store === undefined) {
     const given = JSON.stringify(secretStore);
-    throw new Problem(`--secret-store: ${given} is none: SecretStore/NAME or ClusterSecretStore/NAME`);
+    throw new Problem("usage", `--secret-store: ${given} is none: SecretStore/NAME or ClusterSecretStore/NAME`);
   }
   const pem = authority(found);
   const own = metadata(found, options);

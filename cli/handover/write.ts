@@ -17,11 +17,12 @@ export async function writeCredentials(given: string, text: string, overwrite: b
   // npm starts commands in the checkout: the path is meant from where it was typed.
   const named = resolve(process.env["INIT_CWD"] ?? ".", given);
   if (!existsSync(dirname(named)))
-    throw new Problem(`There is no folder ${dirname(named)}: mkdir -m 700 ${dirname(named)}`);
+    throw new Problem("credentials-file", `There is no folder ${dirname(named)}: mkdir -m 700 ${dirname(named)}`);
   // Where it really is, whatever links lead there.
   const file = join(realpathSync(dirname(named)), basename(named));
   const there = lstatSync(file, { throwIfNoEntry: false });
-  if (there !== undefined && !there.isFile()) throw new Problem(`${file} is no ordinary file: name a new one`);
+  if (there !== undefined && !there.isFile())
+    throw new Problem("credentials-file", `${file} is no ordinary file: name a new one`);
   if (there !== undefined && !overwrite) throw taken(file);
   refuseCommitted(file);
   if (overwrite) await writeAtomically(file, text, 0o600);
@@ -30,7 +31,10 @@ export async function writeCredentials(given: string, text: string, overwrite: b
 }
 
 const taken = (file: string): Problem =>
-  new Problem(`${file} is there already, and nothing was written. Replace it with --overwrite, or name a new file`);
+  new Problem(
+    "credentials-file",
+    `${file} is there already, and nothing was written. Replace it with --overwrite, or name a new file`,
+  );
 
 /** A rename would replace what somebody has made meanwhile; a link does not. */
 async function writeNew(file: string, text: string): Promise<void> {
@@ -68,6 +72,7 @@ function refuseCommitted(file: string): void {
   const why =
     asked.status === 1 ? "does not ignore it" : `cannot say (${(asked.error?.message ?? asked.stderr).trim()})`;
   throw new Problem(
+    "credentials-file",
     `${file} is in the git work tree ${tree}, which ${why}: the credentials could be committed. Nothing was written. ` +
       `Name a file elsewhere, or ignore it: echo /${basename(file)} >> ${join(dirname(file), ".gitignore")}`,
   );

@@ -180,7 +180,9 @@ describe("tenant exec", () => {
     const none = await tenant("exec", id, "--", "no-such-program");
     expect([none.code, none.stderr]).toEqual([
       127,
-      "tenant: no-such-program could not be started: there is no such program on PATH\n",
+      expect.stringContaining(
+        "no-such-program could not be started: there is no such program on PATH\nCode: program-missing",
+      ),
     ]);
     const child = spawn(
       process.execPath,

@@ -91,7 +91,7 @@ describe("formats", () => {
     const made = parse(text) as {
       spec: { data: { secretKey: string; remoteRef: { key: string; property: string } }[] };
     };
-    new ExternalSecret(made as never).validate();
+    new ExternalSecret(made).validate();
     for (const secret of [hard, "S3cr3t", "e.y.J", "tenant_acme_user"]) expect(text).not.toContain(secret);
     const json = JSON.parse(await formatted(found, "json")) as Record<string, unknown>;
     const at = (path: string) =>
@@ -112,7 +112,7 @@ describe("formats", () => {
   it("both are valid for stores without an authority of their own", async () => {
     new Secret(parse(await formatted(plain, "kubernetes")) as object).validate();
     const made = parse(await formatted(plain, "external-secrets")) as { spec: { target: object } };
-    new ExternalSecret(made as never).validate();
+    new ExternalSecret(made).validate();
     expect(made.spec.target).toEqual({ name: "tenant-acme", creationPolicy: "Owner" });
   });
 
