@@ -11,6 +11,7 @@ const parts = [
   "components",
   "providers",
   "cli",
+  "errors",
   "gateway",
   "local",
   "toolchain",
