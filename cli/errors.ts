@@ -1,6 +1,6 @@
 // How an error reaches a person or a program: one message, its code, the command that helps, and no stack trace.
 import { codeOf } from "../errors/problem.ts";
-import { note, saidAnything, sayJson } from "./output.ts";
+import { complain, saidAnything, sayJson } from "./output.ts";
 
 export { codeOf, Problem } from "../errors/problem.ts";
 
@@ -27,13 +27,13 @@ export function showError(program: string, error: unknown, { debug, json = false
   const message = withoutSecrets((error as { message?: string }).message ?? String(error));
   const code = codeOf(error);
   if (json && !saidAnything()) sayJson({ error: { code, message } });
-  note(`${program}: ${message}`);
+  complain(`${program}: ${message}`);
   if (debug) {
-    for (let at: unknown = error; at instanceof Error; at = at.cause) note(withoutSecrets(at.stack ?? String(at)));
+    for (let at: unknown = error; at instanceof Error; at = at.cause) complain(withoutSecrets(at.stack ?? String(at)));
   } else if (!(error instanceof Error) || error instanceof TypeError || error instanceof ReferenceError) {
-    note("This is a mistake in the program. Run it again with --debug to see where.");
+    complain("This is a mistake in the program. Run it again with --debug to see where.");
   }
-  note(codeLine(code));
+  complain(codeLine(code));
 }
 
 /** The last line of an error: what it is called in the document that explains it. */

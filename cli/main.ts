@@ -1,7 +1,9 @@
 // The tenant command: its subcommands, what comes before each of them, and how an error is shown.
-import { Command, CommanderError } from "commander";
+import { Command, CommanderError, Option } from "commander";
+import { readFileSync } from "node:fs";
 import { adoptCommand } from "./commands/adopt.ts";
 import { auditCommand } from "./commands/audit.ts";
+import { completionCommand } from "./commands/completion.ts";
 import { barCommand, unbarCommand } from "./commands/bar.ts";
 import { credentialsCommand } from "./commands/credentials.ts";
 import { deletionReportCommand } from "./commands/deletion-report.ts";
@@ -15,15 +17,19 @@ import { resumeCommand, suspendCommand } from "./commands/suspend.ts";
 import { rotateCommand } from "./commands/rotate.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { errorOutput, showError } from "./errors.ts";
-import { note } from "./output.ts";
+import { withManners } from "./manners.ts";
+import { complain, note, setVerbosity } from "./output.ts";
 
-function program(): Command {
-  const tenant = new Command("tenant")
+/** The whole command line. */
+export function program(): Command {
+  const tenant = withManners(new Command("tenant"))
     .usage("COMMAND [options]")
     .description("Tenants of the shared stores: each with its own bucket, database, collection and key space.")
+    .version(`tenant-storage ${packageVersion()}`, "--version", "print the version")
+    .option("--quiet", "print nothing but data, errors and what is about to be deleted")
+    .addOption(new Option("--verbose", "also say which programs are run, and how long they take").conflicts("quiet"))
     .option("--debug", "with an error, also show where it came from")
     .helpCommand(false)
-    .showSuggestionAfterError()
     .configureHelp({ showGlobalOptions: true })
     .addHelpText(
       "after",
@@ -38,20 +44,37 @@ Examples:
 
 Each command explains itself: npm run tenant -- provision --help`,
     )
-    .hook("preAction", async () => {
+    .hook("preAction", async (root, action) => {
+      const { quiet, verbose } = root.opts<{ readonly quiet?: true; readonly verbose?: true }>();
+      setVerbosity(quiet ? "quiet" : verbose ? "verbose" : "normal");
+      // It is run by every shell that starts, and needs no server.
+      if (action.name() === "completion") return;
       const { refuseLoudVariables } = await import("../providers/clients/loud-variables.ts");
       refuseLoudVariables();
       const { useEnvironment } = await import("./environment.ts");
       await useEnvironment();
+      if (verbose) {
+        const { showPrograms, showServers } = await import("./verbose.ts");
+        showServers();
+        showPrograms();
+      }
       await deliverKeptEvents();
     });
   const commands = [
     ...[provisionCommand(), deprovisionCommand(), adoptCommand(), suspendCommand(), resumeCommand(), rotateCommand()],
     ...[verifyCommand(), credentialsCommand(), execCommand(), listCommand(), auditCommand()],
     ...[exportCommand(), restoreCommand(), deletionReportCommand(), barCommand(), unbarCommand()],
+    completionCommand(),
   ];
   for (const command of commands) tenant.addCommand(command.copyInheritedSettings(tenant));
   return tenant;
+}
+
+function packageVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+    version: string;
+  };
+  return version;
 }
 
 /** Audit events that the platform database could not take earlier. Without any, this costs nothing. */
@@ -63,7 +86,7 @@ async function deliverKeptEvents(): Promise<void> {
   const { deliverOutbox } = await import("../providers/clients/outbox.ts");
   const { delivered, kept, problems } = await deliverOutbox();
   if (delivered > 0) note(`Delivered ${delivered} audit events that were kept while the platform database was down.`);
-  if (kept > 0) note(`${kept} audit events are still kept, for the next command: ${problems.join("; ")}`);
+  if (kept > 0) complain(`${kept} audit events are still kept, for the next command: ${problems.join("; ")}`);
 }
 
 /** Runs the command line. Sets the exit code: 0 only on success. */

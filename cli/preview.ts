@@ -5,7 +5,8 @@ import { Command } from "commander";
 import { localDir } from "../toolchain/paths.ts";
 import type { Previewed } from "./engine/preview.ts";
 import { errorOutput, showError } from "./errors.ts";
-import { note, plural, say, sayJson, table } from "./output.ts";
+import { catchTheRest, withManners } from "./manners.ts";
+import { complain, note, plural, say, sayJson, table } from "./output.ts";
 
 enableCompileCache(process.env["NODE_COMPILE_CACHE"] ?? join(localDir, "compile-cache"));
 
@@ -14,7 +15,7 @@ interface Options {
   readonly diff?: true;
 }
 
-const program = new Command("npm run preview --")
+const program = withManners(new Command("npm run preview --"))
   .description("show what pulumi up would change, and refuse what would break the isolation of tenants (policy/)")
   .argument("[stacks...]", "names of stacks; without any, every stack that has a file in stacks/")
   .option("--diff", "show the properties that change")
@@ -58,8 +59,8 @@ async function summary(all: readonly Previewed[]): Promise<void> {
   );
   const refused = all.filter((one) => one.refused.length > 0).map(({ stack }) => stack);
   const failed = all.filter((one) => one.errors.length > 0).map(({ stack }) => stack);
-  if (refused.length > 0) note(`The policy pack refuses ${refused.join(", ")}: see "Policies" above.`);
-  if (failed.length > 0) note(`The preview of ${failed.join(", ")} failed: see "Diagnostics" above.`);
+  if (refused.length > 0) complain(`The policy pack refuses ${refused.join(", ")}: see "Policies" above.`);
+  if (failed.length > 0) complain(`The preview of ${failed.join(", ")} failed: see "Diagnostics" above.`);
 }
 
 function policyOf({ refused, warnings, errors }: Previewed): string {
@@ -74,6 +75,7 @@ function changesOf({ changes }: Previewed): string {
   return named.length === 0 ? "none" : named.map(([op, count]) => `${count} to ${op}`).join(", ");
 }
 
+catchTheRest("preview");
 try {
   await program.parseAsync();
 } catch (error) {

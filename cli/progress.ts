@@ -1,6 +1,7 @@
 // What is at work now, on standard error: one changing line on a terminal, a line for each news elsewhere.
 import type { PlanStep } from "./engine/steps.ts";
-import { note } from "./output.ts";
+import { makeSpinner, redraws } from "../toolchain/spinner.ts";
+import { note, seconds, verbosityIs } from "./output.ts";
 
 /** One line of progress. */
 export interface Progress {
@@ -15,30 +16,33 @@ export interface Progress {
 
 /** Begins it. Call `end` before anything else is written. */
 export async function beginProgress(title: string): Promise<Progress> {
-  // A terminal that does not know its width (expect, docker run -t) makes ora clear lines for ever.
-  const terminal = process.stderr.isTTY && process.stderr.columns > 0;
-  const { default: ora } = await import("ora");
-  const spinner = ora({ text: title, stream: process.stderr, discardStdin: false, isEnabled: terminal });
-  if (terminal) spinner.start();
-  else note(title);
+  // Whoever wants to know what is run gets it line by line.
+  const terminal = redraws() && verbosityIs("normal");
+  const spinner = terminal ? (await makeSpinner(title)).start() : undefined;
+  const began = performance.now();
+  if (spinner === undefined) note(title);
   const told = new Set<string>();
   let last = "";
   const news = (text: string): void => {
     last = text === "" ? title : `${title}: ${text}`;
-    if (terminal) spinner.text = last;
-    else if (text !== "" && !told.has(text)) note(`  ${text}`);
+    if (spinner !== undefined) spinner.text = last;
+    else if (text !== "" && !told.has(text))
+      note(`  ${text}${verbosityIs("verbose") ? ` (at ${seconds(began)})` : ""}`);
     told.add(text);
   };
   return {
     news,
     amount: (text) => {
-      if (terminal) spinner.text = `${last}, ${text}`;
+      if (spinner !== undefined) spinner.text = `${last}, ${text}`;
     },
     steps: (steps) => {
       const names = steps.map(({ number, name }) => (number === 0 ? name : `${number} ${name}`));
-      if (terminal) news(names.length === 0 ? "" : `step ${names.join(", ")}`);
+      if (spinner !== undefined) news(names.length === 0 ? "" : `step ${names.join(", ")}`);
       else for (const name of names) news(name);
     },
-    end: () => spinner.stop(),
+    end: () => {
+      spinner?.stop();
+      if (verbosityIs("verbose")) note(`${title}: ended after ${seconds(began)}`);
+    },
   };
 }

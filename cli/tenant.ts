@@ -12,5 +12,7 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 // After the cache is on, so that it serves these too.
+const { catchTheRest } = await import("./manners.ts");
+catchTheRest("tenant");
 const { main } = await import("./main.ts");
 await main(process.argv);

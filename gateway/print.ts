@@ -1,6 +1,7 @@
 // npm run -s gateway -- --qdrant HOST:PORT …: the gateway's nginx configuration, for a deployment of your own.
 import { Command } from "commander";
 import { errorOutput, showError } from "../cli/errors.ts";
+import { withManners } from "../cli/manners.ts";
 import { Problem } from "../errors/problem.ts";
 import { gatewayConfiguration } from "./nginx.ts";
 
@@ -15,7 +16,7 @@ interface Options {
   readonly qdrantName?: string;
 }
 
-const program = new Command("npm run -s gateway --")
+const program = withManners(new Command("npm run -s gateway --"))
   .description("Prints the configuration of the gateway in front of Qdrant, for nginx's http block (1.22 or later)")
   .requiredOption("--qdrant <host:port>", "Qdrant's REST interface; tenants must not reach it any other way")
   .requiredOption("--qdrant-grpc <host:port>", "Qdrant's gRPC interface")

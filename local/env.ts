@@ -1,9 +1,10 @@
 // eval "$(npm run -s env)": points a shell at the local stores.
 import { Command } from "commander";
 import { errorOutput, showError } from "../cli/errors.ts";
+import { withManners } from "../cli/manners.ts";
 import { conflictingVariables, environment } from "./environment.ts";
 
-const program = new Command("npm run -s env --")
+const program = withManners(new Command("npm run -s env --"))
   .description(
     `Prints the variables that point Pulumi and the tenant command at the local stores, for: eval "$(npm run -s env)"
 They replace what the shell has set, also if that was a real deployment's: a new shell has the old values.`,

@@ -3,6 +3,7 @@ import { createInterface } from "node:readline/promises";
 import { relative } from "node:path";
 import { Argument, Command } from "commander";
 import { errorOutput, showError } from "../cli/errors.ts";
+import { withManners } from "../cli/manners.ts";
 import { Problem } from "../errors/problem.ts";
 import { runSteps } from "../toolchain/steps.ts";
 import { writeComposeEnv } from "./compose.ts";
@@ -24,7 +25,7 @@ interface Json {
 }
 
 const which = new Argument("[store...]", "only these").choices(storeNames);
-const program = new Command("npm run stores --")
+const program = withManners(new Command("npm run stores --"))
   .description("The local MinIO, PostgreSQL, Qdrant and Redis: real servers, on the loopback address only.")
   .helpCommand(false)
   .addHelpText(

@@ -1,4 +1,5 @@
 // Set-up steps: each says what it does and how long it usually takes, and is skipped when it is done.
+import { endSpinner, makeSpinner } from "./spinner.ts";
 
 /** One step of a set-up. */
 export interface Step {
@@ -17,18 +18,15 @@ export async function runSteps(steps: readonly Step[]): Promise<void> {
   for (const step of steps) {
     if (await step.done()) continue;
     const started = Date.now();
-    const { default: ora } = await import("ora");
     const title = step.usually === undefined ? step.title : `${step.title} (usually ${step.usually})`;
-    // A terminal that reports no width makes ora draw for ever.
-    const isEnabled = process.stderr.isTTY && process.stderr.columns > 0;
-    const spinner = ora({ text: title, stream: process.stderr, discardStdin: false, isEnabled }).start();
+    const spinner = (await makeSpinner(title)).start();
     try {
       await step.run((line) => {
         spinner.text = `${title}: ${line.slice(0, Math.max(20, (process.stderr.columns ?? 100) - title.length - 6))}`;
       });
-      spinner.succeed(`${step.title} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
+      endSpinner(spinner, true, `${step.title} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
     } catch (error) {
-      spinner.fail(step.title);
+      endSpinner(spinner, false, step.title);
       throw error;
     }
   }

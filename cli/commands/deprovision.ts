@@ -56,7 +56,7 @@ async function deprovision(id: string, options: Options): Promise<void> {
     throw new Problem("usage", "--key-copy is for --export-to. Nothing was deleted.");
   const { useStackConfig } = await import("../environment.ts");
   await useStackConfig(id);
-  const { note } = await import("../output.ts");
+  const { complain, note } = await import("../output.ts");
   const { dataOf, deprovisionTenant, finishDeprovision, refusal } = await import("../engine/deprovision.ts");
   const { allowsDestroy, isAdopting } = await import("../engine/stack-file.ts");
   const { findStack } = await import("../engine/workspace.ts");
@@ -87,7 +87,8 @@ async function deprovision(id: string, options: Options): Promise<void> {
   // Before the id is free: nobody takes it in between.
   if (bar) await barId(id, reason);
   const { bucket, database, collection, keyPrefix } = tenantNames(id);
-  note(
+  // Said to who wants quiet too: it is about to be deleted.
+  complain(
     `Removing bucket ${bucket}, database ${database}, collection ${collection}, keys ${keyPrefix}* (${describeCounts(counts)})`,
   );
   const { withInterrupts } = await import("../engine/interrupt.ts");
@@ -96,7 +97,7 @@ async function deprovision(id: string, options: Options): Promise<void> {
   const { left } = await withInterrupts(() =>
     deprovisionTenant(stack, { confirmed, keepConfig: keepConfig === true }, progress),
   ).finally(progress.end);
-  if (left !== null) note(`Pulumi's backend is not ours to clean: ${left} may still be there. Remove it.`);
+  if (left !== null) complain(`Pulumi's backend is not ours to clean: ${left} may still be there. Remove it.`);
   await tell(id, json === true);
 }
 

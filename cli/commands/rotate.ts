@@ -23,7 +23,8 @@ export function rotateCommand(): Command {
     .description("give a tenant new credentials, and end the old ones when the new ones are proven")
     .argument("<id>", "the tenant")
     .addOption(
-      new Option("--store <store>", `only this one (${credentials.join(", ")}); repeat it for more`)
+      new Option("--store <store>", "only this one; repeat it for more")
+        .choices(credentials)
         .argParser(storeNamed)
         .default([], "all five"),
     )

@@ -35,7 +35,7 @@ async function verify(id: string, { expect, json }: Options): Promise<void> {
   const { requireTenant } = await import("../tenants.ts");
   await requireTenant(id);
   const { formatReport, verifyAndStore } = await import("../verify/index.ts");
-  const { note, say, sayJson } = await import("../output.ts");
+  const { complain, say, sayJson } = await import("../output.ts");
   const { configuredRecipients } = await import("../recipients.ts");
   // The program says which; a person's run reads the stack's file.
   const told = process.env["TENANT_RECIPIENTS"];
@@ -44,11 +44,11 @@ async function verify(id: string, { expect, json }: Options): Promise<void> {
   const { report, problem } = await verifyAndStore(id, { suspended, extraRecipients });
   if (json) {
     sayJson(report);
-    for (const check of report.checks) if (!check.pass) note(failed(check));
+    for (const check of report.checks) if (!check.pass) complain(failed(check));
   } else {
     say(await formatReport(report));
   }
-  if (problem !== undefined) note(`The report was not stored: ${problem}`);
+  if (problem !== undefined) complain(`The report was not stored: ${problem}`);
   if (!report.overall_pass || problem !== undefined) process.exitCode = 1;
 }
 

@@ -1,6 +1,6 @@
 // What the commands say of an export.
 import { Problem } from "../errors.ts";
-import { note, say, sayJson } from "../output.ts";
+import { complain, say, sayJson } from "../output.ts";
 import { beginProgress } from "../progress.ts";
 import { checkParts, findExport, recordedAt } from "./check.ts";
 import type { Exported } from "./export.ts";
@@ -24,7 +24,7 @@ export function printExported(
     say(`Opens with: ${keys.join(", ")}`);
   }
   if (others.length === 0 && keyCopy === undefined) {
-    note(
+    complain(
       `Nothing but the tenant's own key opens this export, and a destroy shreds that key. Keep a copy (--key-copy FILE), or name a ` +
         `recovery key and export again: pulumi config set --stack ${tenant} --path 'recipients[0]' age1…`,
     );
@@ -63,7 +63,7 @@ export async function printCheck(id: string | undefined, where: string, json: bo
   }
   if (recorded !== undefined) return;
   process.exitCode = 1;
-  note(
+  complain(
     `The platform's audit log knows no export of tenant ${tenant} with this checksum: somebody may have made it up. ` +
       `Compare the checksum with the one that was printed when it was made.`,
   );
