@@ -12,6 +12,7 @@ import type { QdrantCollectionInputs } from "../providers/qdrant-collection.ts";
 import { RegistryRow } from "../providers/registry-row.ts";
 import { Reservation } from "../providers/reservation.ts";
 import type { AdoptedSecrets } from "./credentials.ts";
+import type { Labels } from "./labels.ts";
 import { tenantNames, type TenantNames } from "./names.ts";
 import { bucketPolicy } from "./object-storage.ts";
 import { everRotated, type Rotations } from "./rotation.ts";
@@ -53,6 +54,8 @@ export interface TenantSettings extends StoreSettings {
   readonly recipients: readonly string[];
   /** Lets a destroy delete data. */
   readonly allowDestroy: boolean;
+  /** For commands that select tenants; in the registry. */
+  readonly labels: Labels;
   /** Why it is suspended, for registry and audit log; empty when nobody said. */
   readonly suspensionReason: string;
 }
@@ -73,7 +76,7 @@ export class Tenant extends ComponentResource {
 
   constructor(name: string, args: TenantArgs, opts?: ComponentResourceOptions) {
     super("tenant-storage:index:Tenant", name, {}, opts);
-    const { id, networks, suspended, suspensionReason } = args;
+    const { id, networks, labels, suspended, suspensionReason } = args;
     const names = tenantNames(id);
     const child = { parent: this };
 
@@ -109,6 +112,8 @@ export class Tenant extends ComponentResource {
         verifiedAt: verification.verifiedAt,
         suspended,
         suspensionReason,
+        // None: then nothing is to be said, also of tenants that were registered before there were labels.
+        ...(Object.keys(labels).length === 0 ? {} : { labels }),
       },
       { ...child, dependsOn: [event] },
     );
@@ -126,7 +131,7 @@ export class Tenant extends ComponentResource {
 
 /** Changes with every setting, rule and secret of the tenant, and gives none of them away. */
 function digest(
-  { allowDestroy: _, adoptedSecrets: __, rotation: ___, ...settings }: TenantArgs,
+  { allowDestroy: _, adoptedSecrets: __, rotation: ___, labels: ____, ...settings }: TenantArgs,
   { credentials }: TenantStores,
 ): Output<string> {
   const rules = [bucketPolicy(tenantNames(settings.id).bucket), strictMode(settings), tenantCommands, catalogsVersion];

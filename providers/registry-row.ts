@@ -1,5 +1,6 @@
 // The tenant's row in the registry (plan, section 7.1, step 9): endpoints and a reference to the credentials, no credential.
 import type { CustomResourceOptions, Input } from "@pulumi/pulumi";
+import type { Labels } from "../components/labels.ts";
 import { withPlatform } from "./clients/platform-db.ts";
 import { getTenant, removeTenant, upsertTenant } from "./clients/registry.ts";
 import { DynamicResource } from "./dynamic.ts";
@@ -19,6 +20,8 @@ export interface RegistryRowInputs {
   readonly suspended: boolean;
   /** Empty when there is none. */
   readonly suspensionReason: string;
+  /** Left out when it has none. */
+  readonly labels?: Labels;
 }
 
 export const provider = dynamicProvider<RegistryRowInputs, RegistryRowInputs>({
@@ -34,7 +37,9 @@ export const provider = dynamicProvider<RegistryRowInputs, RegistryRowInputs>({
     verifiedAt: "update",
     suspended: "update",
     suspensionReason: "update",
+    labels: "update",
   },
+  optional: ["labels"],
   async ensure(desired) {
     await withPlatform((client) =>
       upsertTenant(client, {
@@ -47,6 +52,7 @@ export const provider = dynamicProvider<RegistryRowInputs, RegistryRowInputs>({
         verified_at: desired.verifiedAt,
         status: desired.suspended ? "suspended" : "active",
         suspension_reason: desired.suspensionReason,
+        labels: desired.labels ?? {},
       }),
     );
     return desired;
@@ -68,6 +74,7 @@ export const provider = dynamicProvider<RegistryRowInputs, RegistryRowInputs>({
           : (row.verified_at?.toISOString() ?? ""),
       suspended: row.status === "suspended",
       suspensionReason: row.suspension_reason,
+      ...(Object.keys(row.labels).length === 0 ? {} : { labels: row.labels }),
     };
   },
   async remove({ tenant }) {

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
 import { z } from "zod";
 import { idProblem } from "../components/names.ts";
+import { labelKey, labelValue, mostLabels } from "../components/labels.ts";
 import { networkProblem, overlap } from "../components/networks.ts";
 import { isPrivateKey, recipientProblem } from "../components/recipients.ts";
 import { rotatable } from "../components/rotation.ts";
@@ -44,6 +45,19 @@ const schema = z.strictObject({
     .default(["127.0.0.0/8", "::1/128"]),
   recipients: z.array(recipient, { error: "must be a list of age public keys, such as [age1…]" }).default([]),
   allowDestroy: z.boolean({ error: "must be true or false" }).default(false),
+  labels: z
+    .record(
+      z.string().regex(labelKey),
+      z
+        .string({ error: "must be a text in quotes" })
+        .regex(labelValue, "must be 1 to 40 letters, digits, dots, dashes and underscores, first a letter or digit"),
+      {
+        error:
+          "must be values by label, such as {plan: gold}; a label is 1 to 40 of a-z, 0-9, dot, dash, underscore, first a letter",
+      },
+    )
+    .refine((labels) => Object.keys(labels).length <= mostLabels, `must be at most ${mostLabels} labels`)
+    .default({}),
   suspended: z.boolean({ error: "must be true or false" }).default(false),
   suspensionReason: z
     .string()

@@ -2,6 +2,7 @@
 import { Command } from "commander";
 
 interface Options {
+  readonly select?: string;
   readonly json?: true;
 }
 
@@ -12,6 +13,7 @@ interface Listed {
   readonly status: "active" | "suspended" | "incomplete";
   /** Why it is suspended; empty when it is not, or nobody said. */
   readonly suspension_reason: string;
+  readonly labels: Readonly<Record<string, string>>;
   readonly networks: readonly string[];
   readonly verified_at: string | null;
   readonly created_at: string;
@@ -20,6 +22,7 @@ interface Listed {
 export function listCommand(): Command {
   return new Command("list")
     .description("the registered tenants")
+    .option("--select <labels>", "only those whose labels say so: k=v, k!=v or k, with commas for and")
     .option("--json", "print JSON")
     .addHelpText(
       "after",
@@ -28,27 +31,31 @@ suspended: it is shut out of every store, and nothing of it is deleted; resume l
 incomplete: the id is reserved, but the tenant is being made, or a failed run could not be undone. Finish it with
 provision, or take it away with deprovision.
 
-Example: npm run tenant -- list --json`,
+Example: npm run tenant -- list --select 'plan=gold,region!=us'`,
     )
     .action(list);
 }
 
-async function list({ json }: Options): Promise<void> {
+async function list({ select, json }: Options): Promise<void> {
+  const { matches, parseSelection } = await import("../fleet/selection.ts");
+  const conditions = select === undefined ? [] : parseSelection(select);
   const { useStackConfig } = await import("../environment.ts");
   await useStackConfig("platform");
   const { say, sayJson, table } = await import("../output.ts");
-  const tenants = await listed();
+  const tenants = (await listed()).filter(({ labels }) => matches(conditions, labels));
   if (json) return sayJson(tenants);
+  if (select !== undefined && tenants.length === 0) return say(`No tenant has labels that match ${select}.`);
   if (tenants.length === 0)
     return say("No tenant yet. Make one: npm run tenant -- provision ID --network 10.12.0.0/16");
-  const rows = tenants.map(({ id, status, suspension_reason: reason, networks, verified_at, created_at }) => [
+  const rows = tenants.map(({ id, status, suspension_reason: reason, labels, networks, verified_at, created_at }) => [
     id,
     reason === "" ? status : `${status}\n${reason}`,
+    lines(labels),
     networks.join("\n"),
     minutes(verified_at),
     minutes(created_at),
   ]);
-  say(await table(["tenant", "status", "networks", "verified (UTC)", "created (UTC)"], rows));
+  say(await table(["tenant", "status", "labels", "networks", "verified (UTC)", "created (UTC)"], rows));
 }
 
 async function listed(): Promise<Listed[]> {
@@ -59,6 +66,7 @@ async function listed(): Promise<Listed[]> {
       id: row.tenant_id,
       status: row.status,
       suspension_reason: row.suspension_reason,
+      labels: row.labels,
       networks: row.networks,
       verified_at: row.verified_at?.toISOString() ?? null,
       created_at: row.created_at.toISOString(),
@@ -73,6 +81,7 @@ async function listed(): Promise<Listed[]> {
       id,
       status: "incomplete",
       suspension_reason: "",
+      labels: {},
       networks,
       verified_at: null,
       created_at: reserved_at.toISOString(),
@@ -80,6 +89,13 @@ async function listed(): Promise<Listed[]> {
     return [...registered, ...incomplete].sort((one, two) => (one.id < two.id ? -1 : 1));
   });
 }
+
+/** `plan=gold`, a line each. */
+const lines = (labels: Readonly<Record<string, string>>): string =>
+  Object.entries(labels)
+    .map(([key, value]) => `${key}=${value}`)
+    .sort()
+    .join("\n");
 
 /** `2026-02-11 12:00` */
 function minutes(time: string | null): string {

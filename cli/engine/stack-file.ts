@@ -1,6 +1,7 @@
 // A tenant's stack file, stacks/Pulumi.<id>.yaml: what provision writes there, and how it is put back.
 import { readFileSync, rmSync } from "node:fs";
-import { parseDocument, type Document } from "yaml";
+import { isMap, parseDocument, type Document } from "yaml";
+import type { Labels } from "../../components/labels.ts";
 import { idProblem } from "../../components/names.ts";
 import type { Rotations } from "../../components/rotation.ts";
 import type { TenantSettings } from "../../components/tenant.ts";
@@ -77,6 +78,16 @@ export async function changeSetting(id: string, name: string, value: unknown): P
 export function settingOf(id: string, name: string): unknown {
   const { config } = (parseDocument(readFile(id) ?? "").toJS() ?? {}) as { config?: Record<string, unknown> | null };
   return config?.[key(name)];
+}
+
+/** The labels in a stack's file; what is no label there is that stack's to report. */
+export function labelsOf(id: string): Labels {
+  const document = parseDocument(readFile(id) ?? "");
+  const given = document.getIn(["config", placeOf(document, "labels")]);
+  const labels = isMap(given) ? (given.toJSON() as Record<string, unknown>) : {};
+  return Object.fromEntries(
+    Object.entries(labels).filter((one): one is [string, string] => typeof one[1] === "string"),
+  );
 }
 
 /** The configuration as the engine hands it to the program. Secret values are not looked at. */

@@ -159,6 +159,9 @@ const migrations: readonly string[] = [
     checked_at timestamptz NOT NULL
   );
   `,
+  `
+  ALTER TABLE public.tenants ADD COLUMN labels jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(labels) = 'object');
+  `,
 ];
 
 /** What this checkout makes of the schema. */

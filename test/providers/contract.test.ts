@@ -209,7 +209,13 @@ const cases: readonly Case[] = [
   {
     file: "registry-row",
     inputs: () => row(),
-    changed: () => row({ endpoints: { minio: "http://two" }, suspended: true, suspensionReason: "unpaid" }),
+    changed: () =>
+      row({
+        endpoints: { minio: "http://two" },
+        suspended: true,
+        suspensionReason: "unpaid",
+        labels: { plan: "gold" },
+      }),
     outside: {
       change: () =>
         sql(`UPDATE public.tenants SET credentials_ref = 'elsewhere' WHERE tenant_id = '${tenant}'`, "platform"),

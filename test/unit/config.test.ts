@@ -56,6 +56,22 @@ describe("a tenant's settings", () => {
     });
   });
 
+  it("labels are short words, and every wrong one is said", () => {
+    expect(read({ ...acme, labels: '{"plan":"gold","region":"eu-1"}' }).labels).toEqual({
+      plan: "gold",
+      region: "eu-1",
+    });
+    const given = { Plan: "gold", tier: 5, team: "a b" };
+    expect(problems(() => read({ ...acme, labels: JSON.stringify(given) }))).toEqual([
+      expect.stringMatching(/^labels.Plan: must be values by label.* a label is 1 to 40 of a-z/),
+      expect.stringMatching(/^labels.tier: must be a text in quotes \(given: 5\)/),
+      expect.stringMatching(/^labels.team: must be 1 to 40 letters.*\(given: "a b"\)/),
+    ]);
+    expect(problems(() => read({ ...acme, labels: "gold" }))).toEqual([
+      expect.stringMatching(/^labels: must be values by label, such as \{plan: gold\}.*\(given: "gold"\)/),
+    ]);
+  });
+
   it("are what the file says", () => {
     const values = {
       ...acme,

@@ -38,6 +38,7 @@ export function tenantProgram(over: Partial<TenantArgs> = {}): () => void {
     operatorNetworks: ["127.0.0.0/8", "10.12.0.0/16"],
     recipients: [],
     allowDestroy: false,
+    labels: {},
     suspended: false,
     suspensionReason: "",
     postgresqlConnectionLimit: 20,

@@ -302,6 +302,17 @@ describe("the inputs are exactly these", () => {
     });
   });
 
+  it("labels are the registry's alone: a change of them verifies nothing again", async () => {
+    const labelled = await register(outputs, tenantProgram({ labels: { plan: "gold" } }));
+    const differing = labelled.flatMap(({ type, name, inputs }) => {
+      const before = all.find((one) => one.type === type && one.name === name)?.inputs;
+      return isDeepStrictEqual(inputs, before) ? [] : [type.split(":").at(-1)];
+    });
+    expect(differing).toEqual(["RegistryRow"]);
+    expect(find(labelled, "RegistryRow", "acme").inputs).toMatchObject({ labels: { plan: "gold" } });
+    expect(find(all, "RegistryRow", "acme").inputs).not.toHaveProperty("labels");
+  });
+
   it("of a suspended tenant only what lets it in, what proves that, and what says so is another", async () => {
     const suspended = await register(outputs, tenantProgram({ suspended: true, suspensionReason: "unpaid" }));
     expect(tree(suspended)).toEqual(tree(all));
