@@ -21,6 +21,11 @@ export function benchSteps(): Step[] {
   return [alone(programs.mc)];
 }
 
+/** What the test of the workflows takes. */
+export function workflowSteps(): Step[] {
+  return [alone(programs.actionlint)];
+}
+
 /** Everything a tenant and the local stores take. */
 export function toolchainSteps(): Step[] {
   return [...pulumiSteps(), ...serverSteps(), alone(programs.tidy)];
@@ -41,7 +46,8 @@ function alone(step: Step): Step {
 
 if (process.argv[1] === import.meta.filename) {
   try {
-    await runSteps(toolchainSteps());
+    // Who has servers needs no programs for local ones.
+    await runSteps(process.argv.includes("--no-servers") ? pulumiSteps() : toolchainSteps());
   } catch (error) {
     console.error(`error: ${error instanceof Error ? error.message : String(error)}`);
     process.exitCode = 1;

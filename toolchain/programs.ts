@@ -123,6 +123,12 @@ export const mc: Step = goStep("mc", "Build the MinIO client", "1 min", {
   programs: { "github.com/minio/mc": "mc" },
 });
 
+/** Checks .github/workflows; only a test uses it. */
+export const actionlint: Step = goStep("actionlint", "Build actionlint", "20 s", {
+  module: "toolchain/actionlint",
+  programs: { "github.com/rhysd/actionlint/cmd/actionlint": "actionlint" },
+});
+
 const qdrantProgram = join(root, "node_modules", "@just-memory", "qdrant-linux-x64", "bin", "qdrant");
 const qdrantSha256 = "8019db3c315d27fe663d639a6cdc6f60dff2ae903312daea492b159b553ad66f";
 
