@@ -43,7 +43,7 @@ let setByUs = false;
 export async function useStackConfig(stack: string, env: NodeJS.ProcessEnv = process.env): Promise<void> {
   if (env["PULUMI_CONFIG"] !== undefined && !setByUs) return; // The engine did it: we are the verification hook.
   const { readFileSync } = await import("node:fs");
-  const { settings, unencryptedSettings } = await import("../providers/clients/servers.ts");
+  const { settings, stackScope, unencryptedSettings } = await import("../providers/clients/servers.ts");
   const text = [join(root, "Pulumi.yaml"), stackFile(stack)].map((file) =>
     existsSync(file) ? readFileSync(file, "utf8") : "",
   );
@@ -64,6 +64,13 @@ export async function useStackConfig(stack: string, env: NodeJS.ProcessEnv = pro
     );
   }
   const values = Object.entries(found).flatMap(([key, { value }]) => (value === undefined ? [] : [[key, value]]));
-  env["PULUMI_CONFIG"] = JSON.stringify(Object.fromEntries(values));
+  const config = JSON.stringify(Object.fromEntries(values));
+  const scope = stackScope();
+  // Among many tenants it is this one's, never the process's.
+  if (scope !== undefined) {
+    scope.config = config;
+    return;
+  }
+  env["PULUMI_CONFIG"] = config;
   setByUs = true;
 }

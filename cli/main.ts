@@ -11,10 +11,12 @@ import { deprovisionCommand } from "./commands/deprovision.ts";
 import { execCommand } from "./commands/exec.ts";
 import { exportCommand } from "./commands/export.ts";
 import { listCommand } from "./commands/list.ts";
+import { previewCommand } from "./commands/preview.ts";
 import { provisionCommand } from "./commands/provision.ts";
 import { restoreCommand } from "./commands/restore.ts";
 import { resumeCommand, suspendCommand } from "./commands/suspend.ts";
 import { rotateCommand } from "./commands/rotate.ts";
+import { upCommand } from "./commands/up.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { errorOutput, showError } from "./errors.ts";
 import { withManners } from "./manners.ts";
@@ -62,7 +64,15 @@ Each command explains itself: npm run tenant -- provision --help`,
     });
   const commands = [
     ...[provisionCommand(), deprovisionCommand(), adoptCommand(), suspendCommand(), resumeCommand(), rotateCommand()],
-    ...[verifyCommand(), credentialsCommand(), execCommand(), listCommand(), auditCommand()],
+    ...[
+      previewCommand(),
+      upCommand(),
+      verifyCommand(),
+      credentialsCommand(),
+      execCommand(),
+      listCommand(),
+      auditCommand(),
+    ],
     ...[exportCommand(), restoreCommand(), deletionReportCommand(), barCommand(), unbarCommand()],
     completionCommand(),
   ];

@@ -21,6 +21,15 @@ const codes = {
     meaning: "There is no such tenant here.",
     remedy: "`npm run tenant -- list` shows all. It may be in another checkout, or its backend is another.",
   },
+  "selection-empty": {
+    meaning: "No tenant has labels that match `--select`. Nothing was done.",
+    remedy: "The message lists the labels that there are; `npm run tenant -- list` shows who has which.",
+  },
+  "git-range": {
+    meaning:
+      "What a change touches cannot be told: no checkout of git, an unknown REF, or a history that was cut off. Nothing was done.",
+    remedy: "Fetch what the message names, or name the tenants instead of `--changed-since`.",
+  },
   "tenant-incomplete": {
     meaning: "The tenant is not provisioned to the end, or half deleted.",
     remedy: "Finish that first: the message has the command.",

@@ -1,51 +1,48 @@
-// tenant verify ID: proves the isolation with the tenant's own credentials. The Pulumi program runs the same command.
+// tenant verify: proves the isolation with the tenant's own credentials. The Pulumi program runs the same command.
 import { Command, Option } from "commander";
+import { addFleetOptions, asksForMany, type FleetOptions } from "../fleet/options.ts";
 import type { Check } from "../verify/report.ts";
 
-interface Options {
+interface Options extends FleetOptions {
   readonly expect?: "active" | "suspended";
-  readonly json?: true;
 }
 
 export function verifyCommand(): Command {
-  return new Command("verify")
+  const command = new Command("verify")
     .description("prove with the tenant's own credentials that it reaches its own stores and no other tenant's")
-    .argument("<id>", "the tenant")
+    .argument("[ids...]", "the tenant, or many of those in the registry")
     .addOption(
       new Option("--expect <status>", "what to prove; without it, what the registry says it is").choices([
         "active",
         "suspended",
       ]),
-    )
-    .option("--json", "print the report as JSON")
+    );
+  return addFleetOptions(command)
+    .option("--json", "print the report as JSON; of many, the outcomes")
     .addHelpText(
       "after",
       `
 Of a suspended tenant it proves that every server refuses its valid credentials, and that its data are there. Leaves nothing behind in the tenant's stores. The report is kept in the platform database.
-Exit code 0: every check passed. 1: the tenant is not isolated, or nothing could be proved.
+Exit code 0: every check passed. 1: a tenant is not isolated, or nothing could be proved.
 
-Example: npm run tenant -- verify acme`,
+Examples:
+  npm run tenant -- verify acme
+  npm run tenant -- verify --all --parallel 4`,
     )
     .action(verify);
 }
 
-async function verify(id: string, { expect, json }: Options): Promise<void> {
-  const { useStackConfig } = await import("../environment.ts");
-  await useStackConfig(id);
-  const { requireTenant } = await import("../tenants.ts");
-  await requireTenant(id);
-  const { formatReport, verifyAndStore } = await import("../verify/index.ts");
+async function verify(ids: readonly string[], options: Options): Promise<void> {
+  const [id] = ids;
+  if (id === undefined || asksForMany(ids, options)) return verifyMany(ids, options);
+  const { verifyNow } = await import("../engine/verification.ts");
+  const { report, problem } = await verifyNow(id, options.expect);
   const { complain, say, sayJson } = await import("../output.ts");
-  const { configuredRecipients } = await import("../recipients.ts");
-  // The program says which; a person's run reads the stack's file.
-  const told = process.env["TENANT_RECIPIENTS"];
-  const extraRecipients = told ? told.split(",") : configuredRecipients(id);
-  const suspended = expect === undefined ? await registeredAsSuspended(id) : expect === "suspended";
-  const { report, problem } = await verifyAndStore(id, { suspended, extraRecipients });
-  if (json) {
+  if (options.json) {
     sayJson(report);
     for (const check of report.checks) if (!check.pass) complain(failed(check));
   } else {
+    const { formatReport } = await import("../verify/index.ts");
     say(await formatReport(report));
   }
   if (problem !== undefined) complain(`The report was not stored: ${problem}`);
@@ -57,7 +54,36 @@ export function failed({ store, test, result, expected, detail }: Check): string
   return `${store} ${test}: ${result} (expected ${expected})${detail === "" ? "" : `: ${detail}`}`;
 }
 
-async function registeredAsSuspended(id: string): Promise<boolean> {
-  const { isSuspended } = await import("../tenants.ts");
-  return isSuspended(id);
+/** What is kept of a tenant's verification until the end of all. */
+interface Verified {
+  readonly checks: number;
+  readonly failed: readonly string[];
+  readonly reportId: string;
+}
+
+async function verifyMany(ids: readonly string[], options: Options): Promise<void> {
+  const { verifyNow } = await import("../engine/verification.ts");
+  const { runFleet } = await import("../fleet/run.ts");
+  const { findTargets } = await import("../fleet/targets.ts");
+  const { useStackConfig } = await import("../environment.ts");
+  await useStackConfig("platform");
+  const order = await findTargets(ids, options, { source: "registry" });
+  await runFleet<Verified>(
+    {
+      name: `verify${options.expect === undefined ? "" : ` --expect ${options.expect}`}`,
+      doing: "Verifying",
+      work: async (id) => {
+        const { report, problem } = await verifyNow(id, options.expect);
+        const wrong = report.checks.filter(({ pass }) => !pass).map(failed);
+        if (problem !== undefined) wrong.push(`the report was not stored: ${problem}`);
+        return { checks: report.checks.length, failed: wrong, reportId: report.report_id };
+      },
+      failed: (verified) => verified.failed.length > 0,
+      said: (verified) =>
+        verified.failed.length > 0 ? verified.failed.join("\n") : `${verified.checks} checks passed`,
+      json: (verified) => ({ checks: verified.checks, failed_checks: verified.failed, report_id: verified.reportId }),
+    },
+    order,
+    options,
+  );
 }

@@ -6,6 +6,7 @@ import { writeAtomically } from "../../providers/clients/files.ts";
 import { root } from "../../toolchain/paths.ts";
 import { stackFile } from "../environment.ts";
 import { Problem, withoutSecrets } from "../errors.ts";
+import { differences, type PropertyChange } from "../fleet/differences.ts";
 import { PulumiError } from "./command.ts";
 import { openStack, removeStack } from "./workspace.ts";
 
@@ -17,13 +18,24 @@ export interface Finding {
   readonly message: string;
 }
 
+/** What would be done with a resource. */
+export interface PreviewedStep {
+  /** create, update, replace, delete, … */
+  readonly op: string;
+  readonly urn: string;
+  /** The inputs that change. */
+  readonly diff: readonly string[];
+  /** Their values, where a resource is updated or replaced. */
+  readonly properties: readonly PropertyChange[];
+}
+
 /** A stack's preview. */
 export interface Previewed {
   readonly stack: string;
   /** How many resources by what would be done with them: create, update, … */
   readonly changes: Readonly<Record<string, number>>;
-  /** What would be done, without what stays. `diff` names the inputs that change. */
-  readonly steps: readonly { readonly op: string; readonly urn: string; readonly diff: readonly string[] }[];
+  /** What would be done, without what stays, by URN. */
+  readonly steps: readonly PreviewedStep[];
   /** By mandatory rules: `pulumi up --policy-pack policy` would stop there. */
   readonly refused: readonly Finding[];
   readonly warnings: readonly Finding[];
@@ -97,10 +109,7 @@ function previewed(stack: string, events: readonly EngineEvent[], failed: Pulumi
   const refused = told(true);
   // Nothing that pulumi named: it did not even begin.
   if (failed !== undefined && refused.length === 0 && errors.length === 0) errors.push(failed.message);
-  const steps = events
-    .flatMap(({ resourcePreEvent }) => resourcePreEvent?.metadata ?? [])
-    .filter(({ op }) => op !== "same")
-    .map(({ op, urn, diffs }) => ({ op, urn, diff: diffs ?? [] }));
+  const steps = stepsOf(events);
   const changes =
     events.findLast(({ summaryEvent }) => summaryEvent !== undefined)?.summaryEvent?.resourceChanges ?? {};
   return {
@@ -111,6 +120,20 @@ function previewed(stack: string, events: readonly EngineEvent[], failed: Pulumi
     warnings: told(false),
     errors: [...new Set(errors)].map((one) => withoutSecrets(one)),
   };
+}
+
+/** In a fixed order, whichever the engine came to first. A replacement is one step. */
+function stepsOf(events: readonly EngineEvent[]): PreviewedStep[] {
+  return events
+    .flatMap(({ resourcePreEvent }) => resourcePreEvent?.metadata ?? [])
+    .filter(({ op }) => !["same", "replace", "delete-replaced", "discard-replaced"].includes(op))
+    .map(({ op, urn, diffs = [], old, new: wanted }) => ({
+      op: op === "create-replacement" ? "replace" : op,
+      urn,
+      diff: [...diffs].sort(),
+      properties: old && wanted ? differences(old.inputs, wanted.inputs, diffs) : [],
+    }))
+    .sort((one, other) => (one.urn < other.urn ? -1 : 1));
 }
 
 /** The engine's text without its marks for colours. */

@@ -1,6 +1,7 @@
 // Where the four shared servers are, and the administrator's credentials for them: from the environment, overridden by
 // Pulumi configuration. They are read at call time and never become inputs or outputs of a resource.
 import { Problem } from "../../errors/problem.ts";
+import { AsyncLocalStorage } from "node:async_hooks";
 import { parseRedisUrl, type RedisLocation } from "./redis-url.ts";
 import { readAuthority, type Authority } from "./tls.ts";
 
@@ -132,10 +133,25 @@ export function usePluginConfig(config: ConfigLookup): void {
   pluginConfig = config;
 }
 
+/** The configuration of one stack among several in this process. */
+export interface StackScope {
+  /** As JSON, like PULUMI_CONFIG; undefined: the stack names no servers of its own. */
+  config?: string;
+}
+
+const stackScopes = new AsyncLocalStorage<StackScope>();
+
+/** The scope that this call is in; undefined outside of any. */
+export const stackScope = (): StackScope | undefined => stackScopes.getStore();
+
+/** Runs `work` so that what a stack's configuration says of servers holds for this work alone, whatever else runs meanwhile. */
+export const inStackScope = <T>(work: () => Promise<T>): Promise<T> => stackScopes.run({}, work);
+
 /** The project's configuration, as the engine hands it to the program or to the plugin this process is. */
 export function engineConfig(env: NodeJS.ProcessEnv = process.env): ConfigLookup {
   if (pluginConfig !== undefined) return pluginConfig;
-  const all = JSON.parse(env["PULUMI_CONFIG"] || "{}") as Record<string, string>;
+  const scope = stackScope();
+  const all = JSON.parse((scope === undefined ? env["PULUMI_CONFIG"] : scope.config) || "{}") as Record<string, string>;
   return (key) => all[`tenant-storage:${key}`];
 }
 

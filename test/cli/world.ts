@@ -50,6 +50,8 @@ const folder = join(localDir, "test", "cli");
 const ports = testPorts(5000);
 const stores = { dir: join(folder, "stores"), ports, tls: testTls() };
 const checkout = join(folder, "checkout");
+/** The copy of the program. */
+export const checkoutFolder = checkout;
 const secrets = join(folder, "secrets");
 const outbox = join(folder, "outbox");
 const audit = join(folder, "audit");

@@ -20,12 +20,12 @@ const stackFile = (stack: string, folder = checkout()): string => join(folder, "
 
 /** `npm run preview -- ARGS`. */
 const preview = (args: readonly string[], folder = checkout()) =>
-  run(process.execPath, ["cli/preview.ts", ...args], {}, folder);
+  run(process.execPath, ["cli/tenant.ts", "preview", ...args], {}, folder);
 
 async function previewed(stack: string, folder = checkout()): Promise<Previewed & { readonly code: number }> {
   const { stdout, stderr, code } = await preview([stack, "--json"], folder);
-  const [one] = JSON.parse(stdout || "[]") as Previewed[];
-  if (one === undefined) throw new Error(stderr);
+  if (stdout === "") throw new Error(stderr);
+  const [one] = (JSON.parse(stdout) as { tenants: [Previewed] }).tenants;
   return { ...one, code };
 }
 
@@ -37,8 +37,8 @@ describe("the real program passes", () => {
   it("when nothing changes, and the command says so", async () => {
     const { code, stdout, stderr } = await preview(["platform", tenant]);
     expect(code, stdout + stderr).toBe(0);
-    expect(stdout).toMatch(/│ platform │ passes +│ none/);
-    expect(stdout).toMatch(new RegExp(`│ ${tenant} │ passes +│ none`));
+    expect(stdout).toMatch(/│ platform │ passes; no changes/);
+    expect(stdout).toMatch(new RegExp(`│ ${tenant} +│ passes; no changes`));
   });
 
   it("in the first preview of a tenant, which makes nothing, not even its stack", async () => {
@@ -119,8 +119,8 @@ describe("a changed program is refused", () => {
     const { code, stdout, stderr } = await preview([tenant], folder);
     expect(code, stderr).toBe(1);
     expect(stdout).toContain("tenant attacker has no DataGuard: a destroy would delete data without asking");
-    expect(stdout).toMatch(/│ attacker │ refused: stack-complete │ 1 to delete/);
-    expect(stderr).toContain("The policy pack refuses attacker");
+    expect(stdout).toMatch(/│ attacker │ refused: stack-complete; 1 to delete/);
+    expect(stderr).toContain("Only these again: npm run tenant -- preview attacker");
   });
 
   // The pack of the copy expects something else: what it says then is what it saw.
@@ -156,6 +156,8 @@ it("pulumi up with the pack makes nothing of what is refused", async () => {
 it("a stack without a file is named, with those that have one", async () => {
   const { code, stdout, stderr } = await preview(["nosuch"]);
   expect({ code, stdout }).toEqual({ code: 1, stdout: "" });
-  expect(stderr).toMatch(/There is no stacks\/Pulumi\.nosuch\.yaml\. Stacks that have a file: platform, .*attacker/);
+  expect(stderr).toMatch(
+    /nosuch has no stacks\/Pulumi\.nosuch\.yaml here\. Stacks that have a file: platform, .*attacker/,
+  );
   expect(existsSync(stackFile("nosuch"))).toBe(false);
 });

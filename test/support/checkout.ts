@@ -10,6 +10,7 @@ const parts = [
   "stacks",
   "components",
   "providers",
+  "ci",
   "cli",
   "errors",
   "gateway",

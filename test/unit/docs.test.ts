@@ -45,7 +45,7 @@ it("the security model names every attack, and checks that verification makes", 
 
 it("every npm script's program is there, and README.md says what it does", () => {
   const { scripts } = JSON.parse(text("package.json")) as { scripts: Record<string, string> };
-  const programs = Object.values(scripts).map((script) => script.split(" ").at(-1) ?? "");
+  const programs = Object.values(scripts).map((script) => script.split(" ").find((word) => word.endsWith(".ts")) ?? "");
   expect(programs.filter((program) => !existsSync(join(root, program)))).toEqual([]);
   const documented = documents.map(text).join("");
   const names = Object.keys(scripts).filter((name) => !new RegExp(`npm (run (-s )?)?${name}\\b`).test(documented));
