@@ -58,6 +58,8 @@ export class Platform extends ComponentResource {
         distance: "Dot",
         strictMode: {},
         payloadIndexes: { jti: "keyword", tenant: "keyword" },
+        // Every request of every tenant looks a token up here: no node may depend on another one for it.
+        replicas: "all",
       },
       child,
     );
@@ -77,6 +79,9 @@ export class Platform extends ComponentResource {
         qdrantVectorSize: 768,
         qdrantDistance: "Cosine",
         qdrantPayloadIndexes: {},
+        qdrantShards: 1,
+        qdrantReplicas: 1,
+        qdrantWriteConsistency: 1,
         qdrantMaxPoints: 1000,
         qdrantQuota: 16 * 1024 * 1024,
         qdrantReadsPerMinute: 0,

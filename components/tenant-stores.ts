@@ -55,6 +55,7 @@ export class TenantStores extends ComponentResource {
         vectorSize: args.qdrantVectorSize,
         distance: args.qdrantDistance,
         payloadIndexes: args.qdrantPayloadIndexes,
+        layout: args,
         limits: args,
         jti: credentials.qdrantTokenId,
         suspended,

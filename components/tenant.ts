@@ -17,11 +17,11 @@ import { tenantNames, type TenantNames } from "./names.ts";
 import { bucketPolicy } from "./object-storage.ts";
 import { everRotated, type Rotations } from "./rotation.ts";
 import { TenantStores } from "./tenant-stores.ts";
-import { strictMode, type VectorLimits } from "./vector-store.ts";
+import { strictMode, type VectorLayout, type VectorLimits } from "./vector-store.ts";
 import { Verification } from "./verification.ts";
 
 /** What can be set about a tenant's place in the stores. */
-export interface StoreSettings extends VectorLimits {
+export interface StoreSettings extends VectorLimits, VectorLayout {
   readonly postgresqlConnectionLimit: number;
   /** Milliseconds; 0 is no limit. */
   readonly postgresqlStatementTimeout: number;

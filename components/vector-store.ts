@@ -10,11 +10,31 @@ export interface VectorStoreArgs {
   readonly vectorSize: number;
   readonly distance: QdrantCollectionInputs["distance"];
   readonly payloadIndexes: Readonly<Record<string, string>>;
+  readonly layout: VectorLayout;
   readonly limits: VectorLimits;
   /** The id of the token that may use the collection. */
   readonly jti: Input<string>;
   /** The token is void until it is not. */
   readonly suspended: boolean;
+}
+
+/** How the collection lies on the nodes of a cluster. On a single server: all 1, or more shards. */
+export interface VectorLayout {
+  /** Parts it is cut into; only an empty collection is cut anew. */
+  readonly qdrantShards: number;
+  /** Nodes that have a copy of each part. */
+  readonly qdrantReplicas: number;
+  /** Copies that must have taken a write before it is answered. */
+  readonly qdrantWriteConsistency: number;
+}
+
+/** What is not the default: a tenant on a single server is told nothing of clusters. */
+function layoutInputs({ qdrantShards, qdrantReplicas, qdrantWriteConsistency }: VectorLayout) {
+  return {
+    ...(qdrantShards > 1 && { shards: qdrantShards }),
+    ...(qdrantReplicas > 1 && { replicas: qdrantReplicas }),
+    ...(qdrantWriteConsistency > 1 && { writeConsistency: qdrantWriteConsistency }),
+  };
 }
 
 /** What a tenant may put into its collection and ask of it. 0 is no limit. */
@@ -61,11 +81,15 @@ export function strictMode(limits: VectorLimits): Record<string, number | boolea
 export class VectorStore extends ComponentResource {
   constructor(name: string, args: VectorStoreArgs, opts?: ComponentResourceOptions) {
     super("tenant-storage:index:VectorStore", name, {}, opts);
-    const { names, vectorSize, distance, payloadIndexes, limits } = args;
+    const { names, vectorSize, distance, payloadIndexes, layout, limits } = args;
     const child = { parent: this };
     const collection = new QdrantCollection(
       name,
-      { collection: names.collection, vectorSize, distance, strictMode: strictMode(limits), payloadIndexes },
+      {
+        ...{ collection: names.collection, vectorSize, distance, payloadIndexes },
+        strictMode: strictMode(limits),
+        ...layoutInputs(layout),
+      },
       child,
     );
     new QdrantAccess(

@@ -10,15 +10,15 @@ export interface GatewayOptions {
   readonly listen: string;
   /** Where they reach gRPC. Another port: without TLS, nginx 1.22 speaks only one protocol on each. */
   readonly listenGrpc: string;
-  /** Qdrant's REST interface, `host:port`. */
+  /** Qdrant's REST interface, `host:port`; of a cluster all nodes', separated by commas. */
   readonly qdrant: string;
-  /** Qdrant's gRPC interface, `host:port`. */
+  /** Qdrant's gRPC interface, `host:port`; of a cluster all nodes'. */
   readonly qdrantGrpc: string;
   /** TLS towards tenants: PEM files. @default no TLS */
   readonly certificate?: { readonly certificate: string; readonly key: string };
   /** TLS towards Qdrant: PEM file of the CA that signed its certificate. @default no TLS */
   readonly qdrantCa?: string;
-  /** With `qdrantCa`: the name in Qdrant's certificate. nginx compares names only, no addresses. @default the host of `qdrant` */
+  /** With `qdrantCa`: the name in Qdrant's certificate. nginx compares names only, no addresses. @default the (first) host of `qdrant` */
   readonly qdrantName?: string;
 }
 
@@ -66,14 +66,15 @@ const restError = (error: string): string => `'${JSON.stringify({ status: { erro
 export function gatewayConfiguration(options: GatewayOptions): string {
   const { certificate: pair, ...plain } = options;
   for (const [name, value] of Object.entries<string | undefined>({ ...plain, ...pair })) {
-    if (value !== undefined && !/^[\w./:[\] -]+$/.test(value))
+    if (value !== undefined && !/^[\w./:,[\] -]+$/.test(value))
       throw new Problem(
         "usage",
         `${name} of the Qdrant gateway must be an address or a path without quotes, not ${value}`,
       );
   }
   const { listen, listenGrpc, qdrant, qdrantGrpc, certificate, qdrantCa } = options;
-  const name = options.qdrantName ?? qdrant.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+  const [first = ""] = qdrant.split(",");
+  const name = options.qdrantName ?? first.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
   if (qdrantCa !== undefined && isIP(name) !== 0) {
     throw new Problem(
       "usage",
@@ -96,15 +97,13 @@ ${Object.entries(grpcCalls)
   .join("")}}
 
 upstream qdrant_rest {
-    server ${qdrant};
-    keepalive 16;
+${serverLines(qdrant)}    keepalive 16;
     # Qdrant closes what was idle for 5 s: a call sent on such a connection would be answered with "Bad Gateway".
     keepalive_timeout 3s;
 }
 
 upstream qdrant_grpc {
-    server ${qdrantGrpc};
-    keepalive 16;
+${serverLines(qdrantGrpc)}    keepalive 16;
 }
 
 server {
@@ -123,6 +122,8 @@ ${tlsLines(certificate)}    server_tokens off;
         proxy_pass ${qdrantCa === undefined ? "http" : "https"}://qdrant_rest;
         proxy_http_version 1.1;
         proxy_set_header Connection "";
+        # A node that does not answer is not waited for when there are others.
+        proxy_connect_timeout 5s;
         # Strict mode ends a request after 60 s.
         proxy_read_timeout 75s;
 ${upstreamTlsLines("proxy", name, qdrantCa)}    }
@@ -147,6 +148,7 @@ ${tlsLines(certificate)}    server_tokens off;
     }
     location / {
         grpc_pass ${qdrantCa === undefined ? "grpc" : "grpcs"}://qdrant_grpc;
+        grpc_connect_timeout 5s;
         grpc_read_timeout 75s;
 ${upstreamTlsLines("grpc", name, qdrantCa)}    }
     location @refused {
@@ -156,6 +158,14 @@ ${upstreamTlsLines("grpc", name, qdrantCa)}    }
     }
 }
 `;
+}
+
+/** All nodes in turn; one that does not answer is left out for some seconds. */
+function serverLines(addresses: string): string {
+  return addresses
+    .split(",")
+    .map((address, _, { length }) => `    server ${address}${length > 1 ? " max_fails=1 fail_timeout=5s" : ""};\n`)
+    .join("");
 }
 
 function tlsLines(certificate: GatewayOptions["certificate"]): string {

@@ -18,8 +18,11 @@ interface Options {
 
 const program = withManners(new Command("npm run -s gateway --"))
   .description("Prints the configuration of the gateway in front of Qdrant, for nginx's http block (1.22 or later)")
-  .requiredOption("--qdrant <host:port>", "Qdrant's REST interface; tenants must not reach it any other way")
-  .requiredOption("--qdrant-grpc <host:port>", "Qdrant's gRPC interface")
+  .requiredOption(
+    "--qdrant <host:port>",
+    "Qdrant's REST interface (of a cluster all nodes': HOST:PORT,HOST:PORT…); tenants must not reach it any other way",
+  )
+  .requiredOption("--qdrant-grpc <host:port>", "Qdrant's gRPC interface, of all nodes alike")
   .option("--listen <address>", "where tenants reach REST, as nginx's `listen`", "6335")
   .option("--listen-grpc <address>", "where tenants reach gRPC, as nginx's `listen`", "6336")
   .option("--certificate <file>", "TLS towards tenants: PEM, absolute path")

@@ -80,6 +80,9 @@ const schema = z.strictObject({
       error: "must be index types by field, such as {document_id: keyword}",
     })
     .default({}),
+  qdrantShards: whole(1, 1000, "shards").default(1),
+  qdrantReplicas: whole(1, 100, "nodes").default(1),
+  qdrantWriteConsistency: whole(1, 100, "nodes").default(1),
   qdrantMaxPoints: whole(0, 4_294_967_295, "points").default(1_000_000),
   qdrantQuota: whole(0, Number.MAX_SAFE_INTEGER, "bytes").default(4_294_967_296),
   qdrantReadsPerMinute: whole(0, 4_294_967_295, "searches").default(30_000),
@@ -257,6 +260,13 @@ export function tenantSettings(
   problems.push(...twiceNamed(given["recipients"]), ...adoptionProblems(stack, config, secretKeys));
   if (parsed.success && parsed.data.suspensionReason !== "" && !parsed.data.suspended) {
     problems.push("suspensionReason: the tenant is not suspended: remove it, or set suspended: true");
+  }
+  if (parsed.success && parsed.data.qdrantWriteConsistency > parsed.data.qdrantReplicas) {
+    const { qdrantReplicas, qdrantWriteConsistency } = parsed.data;
+    problems.push(
+      `qdrantWriteConsistency: is ${qdrantWriteConsistency}, and qdrantReplicas is ${qdrantReplicas}: a write is taken by as ` +
+        `many nodes as have a copy, at most`,
+    );
   }
   const operators = parsed.success ? parsed.data.operatorNetworks : [];
   problems.push(...overlaps(stack, { networks: usable, operators }, folder, warn));

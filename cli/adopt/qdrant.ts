@@ -1,7 +1,18 @@
 // A tenant's collection, as somebody else made it.
+import type { Schemas } from "@qdrant/js-client-rest";
 import { qdrantClient } from "../../providers/clients/qdrant.ts";
 import { plural } from "../output.ts";
 import type { LookAt, StoreLook } from "./look.ts";
+
+/** The settings of a collection that lies on the nodes of a cluster. */
+function layoutOf(params: Schemas["CollectionParams"]) {
+  const { shard_number: shards = 1, replication_factor: replicas = 1, write_consistency_factor: writes = 1 } = params;
+  return {
+    ...(shards > 1 && { qdrantShards: shards }),
+    ...(replicas > 1 && { qdrantReplicas: replicas }),
+    ...(writes > 1 && { qdrantWriteConsistency: writes }),
+  };
+}
 
 export async function lookAtQdrant({ names, servers, existing }: LookAt): Promise<StoreLook> {
   const { collection } = names;
@@ -35,6 +46,7 @@ export async function lookAtQdrant({ names, servers, existing }: LookAt): Promis
   const settings = {
     ...(vectors?.size === undefined ? {} : { qdrantVectorSize: vectors.size, qdrantDistance: vectors.distance }),
     ...(indexes.length === 0 ? {} : { qdrantPayloadIndexes: Object.fromEntries(indexes) }),
+    ...layoutOf(info.config.params),
     // Half of the default: the collection would be closed soon, or at once.
     ...(count > 500_000 ? { qdrantMaxPoints: 0, qdrantQuota: 0 } : {}),
   };

@@ -3,7 +3,7 @@
 // second copy on its disk, and leaves it there when we are killed.)
 import type { Dispatcher } from "undici";
 import type { Servers } from "../../providers/clients/servers.ts";
-import { qdrantClient } from "../../providers/clients/qdrant.ts";
+import { qdrantClient, qdrantUrl } from "../../providers/clients/qdrant.ts";
 import { setTimeout as sleep } from "node:timers/promises";
 import { trusting } from "../../providers/clients/tls.ts";
 import { shownBytes, type Exporter, type Importer, type Subject } from "./store.ts";
@@ -29,10 +29,11 @@ export async function qdrantApi({ qdrant }: Pick<Servers, "qdrant">) {
   const dispatcher: Dispatcher | undefined =
     qdrant.ca === undefined ? undefined : new Agent({ connect: trusting(qdrant.ca) });
   const headers = { "api-key": qdrant.apiKey, "content-type": "application/json" };
+  const url = await qdrantUrl(qdrant);
 
   async function once(method: string, path: string, body: string | Uint8Array, limit: number): Promise<Answer> {
     const init = { method, headers, body, signal: AbortSignal.timeout(120_000), ...(dispatcher && { dispatcher }) };
-    const response = await fetch(new URL(path, qdrant.url), init);
+    const response = await fetch(new URL(path, url), init);
     const pieces: Uint8Array[] = [];
     let size = 0;
     for await (const piece of (response.body ?? []) as AsyncIterable<Uint8Array>) {

@@ -7,16 +7,48 @@ import { trusting } from "./tls.ts";
 /** One point for each valid token: a token names its point, so deleting the point revokes it at once (`value_exists`). */
 export const tokenStateCollection = "platform_token_state";
 
+/** Milliseconds for a node to say that it is there, while others could answer in its place. */
+const nodePatience = 3_000;
+
+/**
+ * Where the server is: the only URL, or of a cluster the first node that answers and has caught up with the others.
+ * @throws Error with the reason of each node.
+ */
+export async function qdrantUrl({ url: only, nodes, ca }: Servers["qdrant"]): Promise<URL> {
+  if (nodes === undefined) return only;
+  const { Agent, fetch } = await import("undici");
+  const agent = new Agent(ca === undefined ? {} : { connect: trusting(ca) });
+  const failures: Error[] = [];
+  try {
+    for (const url of nodes) {
+      try {
+        const init = { dispatcher: agent, signal: AbortSignal.timeout(nodePatience) };
+        const { ok, status } = await fetch(new URL("/readyz", url), init);
+        if (ok) return url;
+        failures.push(new Error(`${url.origin}: it is not ready (HTTP ${status})`));
+      } catch (cause) {
+        const { message, cause: reason } = cause as Error;
+        failures.push(new Error(`${url.origin}: ${reason instanceof Error ? reason.message : message}`, { cause }));
+      }
+    }
+  } finally {
+    await agent.destroy();
+  }
+  throw new Error(`no Qdrant node of QDRANT_URL answers: ${failures.map(({ message }) => message).join("; ")}`, {
+    cause: failures[0],
+  });
+}
+
 /**
  * A client with this API key or token (the administrator's unless given).
- * @param url the server's own unless given; tenants reach it at `tenantUrl`
+ * @param at the server's own URL unless given; tenants reach it at `tenantUrl`
  */
 export async function qdrantClient(
   { qdrant }: Pick<Servers, "qdrant">,
   apiKey: string = qdrant.apiKey,
-  url: URL = qdrant.url,
+  at?: URL,
 ): Promise<QdrantClient> {
-  const { QdrantClient } = await import("@qdrant/js-client-rest");
+  const [{ QdrantClient }, url] = await Promise.all([import("@qdrant/js-client-rest"), at ?? qdrantUrl(qdrant)]);
   // The port is part of the URL; the client would otherwise add 6333 to a URL without one.
   const port = Number(url.port || (url.protocol === "https:" ? 443 : 80));
   // As a header: given as `apiKey` the client prints a warning into every update of a store on loopback.

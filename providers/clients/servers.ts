@@ -110,9 +110,12 @@ export interface Servers {
     readonly sslMode: string;
   };
   readonly qdrant: Trust & {
+    /** The server; of a cluster, the node that is named first. */
     readonly url: URL;
+    /** The nodes of a cluster, `url` among them, when several are named: any of them will do. */
+    readonly nodes?: readonly URL[];
     readonly apiKey: string;
-    /** Where tenants reach it: the gateway's URL. `url` where there is none. */
+    /** Where tenants reach it: the gateway's URL. The server's own where there is none. */
     readonly tenantUrl: URL;
     /** Where tenants reach gRPC; undefined where it is not offered. */
     readonly tenantGrpcUrl: URL | undefined;
@@ -188,8 +191,7 @@ export function servers(env: NodeJS.ProcessEnv = process.env, config: ConfigLook
     }
     return found ?? "";
   };
-  const url = (name: SettingName, protocols: readonly string[]): URL => {
-    const given = value(name);
+  const url = (name: SettingName, protocols: readonly string[], given = value(name)): URL => {
     try {
       const parsed = new URL(given);
       if (protocols.includes(parsed.protocol)) return parsed;
@@ -206,7 +208,21 @@ export function servers(env: NodeJS.ProcessEnv = process.env, config: ConfigLook
   const optionalUrl = (name: SettingName, protocols: readonly string[]): URL | undefined =>
     value(name) === "" ? undefined : url(name, protocols);
   const http = ["http:", "https:"];
-  const qdrantUrl = url("qdrantUrl", http);
+  // Nodes of a cluster are separated by commas.
+  const qdrantNodes = value("qdrantUrl")
+    .split(",")
+    .map((one) => url("qdrantUrl", http, one.trim()));
+  const [qdrantUrl = new URL("http://unset.invalid")] = qdrantNodes;
+  const qdrantTenantUrl = optionalUrl("qdrantTenantUrl", http);
+  if (qdrantNodes.length > 1 && qdrantTenantUrl === undefined) {
+    problems.push(
+      `QDRANT_URL names ${qdrantNodes.length} nodes, and QDRANT_TENANT_URL none: tenants are told one URL, that of the gateway ` +
+        `in front of all nodes (for example ${settings.qdrantTenantUrl.example})`,
+    );
+  }
+  if (new Set(qdrantNodes.map(({ protocol }) => protocol)).size > 1) {
+    problems.push("QDRANT_URL must say http:// or https:// for all nodes alike");
+  }
   const gateway = value("qdrantGateway");
   if (gateway !== "true" && gateway !== "false") problems.push("QDRANT_GATEWAY must be true or false");
   const redis = (): RedisLocation => {
@@ -249,8 +265,9 @@ export function servers(env: NodeJS.ProcessEnv = process.env, config: ConfigLook
     },
     qdrant: {
       url: qdrantUrl,
+      ...(qdrantNodes.length > 1 && { nodes: qdrantNodes }),
       apiKey: value("qdrantApiKey"),
-      tenantUrl: optionalUrl("qdrantTenantUrl", http) ?? qdrantUrl,
+      tenantUrl: qdrantTenantUrl ?? qdrantUrl,
       tenantGrpcUrl: optionalUrl("qdrantTenantGrpcUrl", http),
       gateway: gateway === "true",
       ...all,

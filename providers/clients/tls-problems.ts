@@ -76,17 +76,20 @@ function redisEndpoints({ url: { protocol }, addresses, ca }: Servers["redis"]):
   }));
 }
 
+function qdrantEndpoints({ url, nodes = [url], tenantUrl, ca }: Servers["qdrant"]): Endpoint[] {
+  const own = nodes.map((node) => webEndpoint("Qdrant", "QDRANT_URL", node, ca));
+  if (nodes.some(({ href }) => href === tenantUrl.href)) return own;
+  return [...own, webEndpoint("Qdrant's gateway", "QDRANT_TENANT_URL", tenantUrl, ca)];
+}
+
 function endpointsOf({ minio, postgresql, qdrant, redis }: Asked): Endpoint[] {
   const all = [
     minio && webEndpoint("MinIO", "MINIO_ENDPOINT", minio.endpoint, minio.ca),
     postgresql && postgresqlEndpoint(postgresql),
-    qdrant && webEndpoint("Qdrant", "QDRANT_URL", qdrant.url, qdrant.ca),
-    qdrant &&
-      qdrant.tenantUrl.href !== qdrant.url.href &&
-      webEndpoint("Qdrant's gateway", "QDRANT_TENANT_URL", qdrant.tenantUrl, qdrant.ca),
   ];
   return [
-    ...all.filter((one) => one !== undefined && one !== false),
+    ...all.filter((one) => one !== undefined),
+    ...(qdrant === undefined ? [] : qdrantEndpoints(qdrant)),
     ...(redis === undefined ? [] : redisEndpoints(redis)),
   ];
 }

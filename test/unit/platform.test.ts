@@ -64,6 +64,7 @@ describe("the inputs are exactly these", () => {
         distance: "Dot",
         strictMode: {},
         payloadIndexes: { jti: "keyword", tenant: "keyword" },
+        replicas: "all",
       },
     ],
     ["Platform", "platform", {}],
