@@ -4,6 +4,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { Problem } from "../errors/problem.ts";
 import { hasTexts, readIfThere, writePrivate } from "./files.ts";
+import { clusterDir, localDir } from "../toolchain/paths.ts";
 import { stateDir } from "./settings.ts";
 
 /** The administrator's name in PostgreSQL and Redis: no tenant can have it (tenant names start with `tenant`). */
@@ -29,7 +30,9 @@ export const credentialsFile = (dir: string): string => join(dir, "credentials.j
  * Encrypts the secrets in Pulumi's local state and in stack settings. A file, not a variable: fewer processes see it.
  * Beside the state and kept by `reset`: stack settings in the working tree would be lost with it.
  */
-export const passphraseFile = (dir: string): string => join(dirname(stateDir(dir)), "pulumi-passphrase");
+export const passphraseFile = (dir: string): string =>
+  // A stack's file, with the salt of its passphrase, may serve both sets of stores.
+  join(dir === clusterDir ? localDir : dirname(stateDir(dir)), "pulumi-passphrase");
 
 /** 256 bits, in characters that need no quoting in a URL, a shell or a configuration file. */
 const secret = (): string => randomBytes(32).toString("base64url");

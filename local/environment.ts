@@ -7,7 +7,7 @@ import { binDir, localDir, pulumiHome } from "../toolchain/paths.ts";
 import { credentialsFile, passphraseFile, readCredentials } from "./credentials.ts";
 import { portsInUse } from "./lifecycle.ts";
 import { checkOwner } from "./owner.ts";
-import { type StoresOptions, settingsOf, stateDir } from "./settings.ts";
+import { nodePorts, type StoresOptions, settingsOf, stateDir } from "./settings.ts";
 import { authorityFile, authorityOf } from "./tls.ts";
 
 /**
@@ -27,14 +27,12 @@ export const conflictingVariables = [
 
 /** The endpoints and administrator credentials of the local stores. Throws when they were never started. */
 export function storesEnv(options: StoresOptions = {}): Record<string, string> {
-  const { dir } = settingsOf(options);
+  const { cluster, dir } = settingsOf(options);
   checkOwner(dir, "look");
   const credentials = readCredentials(dir);
   if (credentials === undefined) {
-    throw new Problem(
-      "setup-failed",
-      `the local stores were never started (no ${credentialsFile(dir)}): npm run stores -- start`,
-    );
+    const start = `npm run stores -- start${cluster ? " --cluster" : ""}`;
+    throw new Problem("setup-failed", `the local stores were never started (no ${credentialsFile(dir)}): ${start}`);
   }
   const ports = portsInUse(options);
   const { minio, postgresql, qdrant, redis } = credentials;
@@ -50,7 +48,9 @@ export function storesEnv(options: StoresOptions = {}): Record<string, string> {
     PGPASSWORD: postgresql.password,
     PGDATABASE: "postgres",
     PGSSLMODE: tls ? "verify-full" : "disable",
-    QDRANT_URL: `${http}://127.0.0.1:${ports.qdrant}`,
+    QDRANT_URL: (cluster ? [1, 2, 3].map((node) => nodePorts.qdrant(ports, node).rest) : [ports.qdrant])
+      .map((port) => `${http}://127.0.0.1:${port}`)
+      .join(","),
     QDRANT_TENANT_URL: `${http}://127.0.0.1:${ports.gateway}`,
     QDRANT_TENANT_GRPC_URL: `${http}://127.0.0.1:${ports.gatewayGrpc}`,
     QDRANT_API_KEY: qdrant.apiKey,
@@ -65,11 +65,12 @@ export function storesEnv(options: StoresOptions = {}): Record<string, string> {
  */
 export function environment(options: StoresOptions = {}): Record<string, string> {
   const stores = storesEnv(options);
-  const { dir } = settingsOf(options);
+  const { cluster, dir } = settingsOf(options);
   const state = stateDir(dir);
   mkdirSync(state, { recursive: true, mode: 0o700 });
   // Chosen by whoever asks.
-  const chosen: Record<string, string> = {};
+  // Unless they are: the clusters' tenants may have the ids of the single stores' (the canary does).
+  const chosen: Record<string, string> = cluster ? { TENANT_SECRETS_DIR: join(dir, "secrets") } : {};
   for (const name of ["TENANT_SECRETS_DIR", "TENANT_AUDIT_DIR"]) {
     const value = process.env[name];
     if (value !== undefined && value !== "") chosen[name] = value;

@@ -1,66 +1,76 @@
 // The gateway: tenants reach Qdrant through it (gateway/nginx.ts says what of Qdrant), nginx at work.
 import { chownSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { Problem } from "../errors/problem.ts";
 import { gatewayConfiguration, type GatewayOptions, refusal } from "../gateway/nginx.ts";
+import { Problem } from "../errors/problem.ts";
 import { runAs, serviceAccount } from "./account.ts";
 import { writePrivate } from "./files.ts";
 import { answer } from "./http.ts";
 import { cleanEnvironment, findOnPath, run } from "./programs.ts";
-import type { Ports } from "./settings.ts";
+import { nodePorts, type Ports } from "./settings.ts";
 import type { Store } from "./store.ts";
 import { ensureCertificate } from "./tls.ts";
 
-export const gateway: Store = {
-  name: "gateway",
-  title: "Qdrant gateway",
-  program: "nginx",
-  install: "npm run stores -- start (as root), or: sudo apt-get install --no-install-recommends nginx-light",
-  folder: (dir) => join(dir, "gateway"),
-  workingFolder: (dir) => join(dir, "gateway"),
-  listensOn: (ports) => [ports.gateway, ports.gatewayGrpc],
-  url: (ports, tls) => `${tls ? "https" : "http"}://127.0.0.1:${ports.gateway}`,
-  installed: () => findOnPath("nginx"),
+/** In front of one Qdrant. */
+export const gateway: Store = gatewayTo((ports) => [{ rest: ports.qdrant, grpc: ports.qdrantGrpc }]);
 
-  async prepare({ dir, ports, ca }) {
-    const folder = join(dir, "gateway");
-    const account = serviceAccount("www-data");
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    // nginx makes folders for large requests in it.
-    if (account !== undefined) chownSync(folder, account.uid, account.gid);
-    let tls: Tls = {};
-    if (ca !== undefined) {
-      const certificate = await ensureCertificate(dir, folder, account);
-      const qdrantCa = join(certificate.folder, "ca.pem");
-      writePrivate(qdrantCa, ca, account);
-      tls = { certificate, qdrantCa, qdrantName: "localhost" };
-    }
-    writePrivate(join(folder, "nginx.conf"), configuration(ports, tls), account);
-    const command = this.installed() ?? "nginx";
-    return {
-      line: runAs(account, [folder, command], command, ["-p", `${folder}/`, "-c", "nginx.conf", "-e", "stderr"]),
-      env: cleanEnvironment(folder),
-    };
-  },
+/** In front of the nodes of a cluster. */
+export const clusterGateway: Store = gatewayTo((ports) => [1, 2, 3].map((node) => nodePorts.qdrant(ports, node)));
 
-  async probe({ ports, ca }) {
-    const { status, body } = await answer(`${this.url(ports, ca !== undefined)}/telemetry`, { ca });
-    if (status !== 403 || !body.includes(refusal))
-      throw new Problem("setup-failed", `the gateway lets /telemetry pass (HTTP ${status})`);
-    const printed = await run(
-      { command: this.installed() ?? "nginx", args: ["-v"] },
-      { env: cleanEnvironment("/nonexistent") },
-    );
-    return /nginx\/(\S+)/.exec(printed)?.[1] ?? "unknown";
-  },
+type Nodes = (ports: Ports) => readonly { readonly rest: number; readonly grpc: number }[];
 
-  stopSignals: [{ signal: "SIGTERM", seconds: 10 }],
-};
+function gatewayTo(nodes: Nodes): Store {
+  return {
+    name: "gateway",
+    title: "Qdrant gateway",
+    program: "nginx",
+    install: "npm run stores -- start (as root), or: sudo apt-get install --no-install-recommends nginx-light",
+    folder: (dir) => join(dir, "gateway"),
+    workingFolder: (dir) => join(dir, "gateway"),
+    listensOn: (ports) => [ports.gateway, ports.gatewayGrpc],
+    url: (ports, tls) => `${tls ? "https" : "http"}://127.0.0.1:${ports.gateway}`,
+    installed: () => findOnPath("nginx"),
+
+    async prepare({ dir, ports, ca }) {
+      const folder = join(dir, "gateway");
+      const account = serviceAccount("www-data");
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+      // nginx makes folders for large requests in it.
+      if (account !== undefined) chownSync(folder, account.uid, account.gid);
+      let tls: Tls = {};
+      if (ca !== undefined) {
+        const certificate = await ensureCertificate(dir, folder, account);
+        const qdrantCa = join(certificate.folder, "ca.pem");
+        writePrivate(qdrantCa, ca, account);
+        tls = { certificate, qdrantCa, qdrantName: "localhost" };
+      }
+      writePrivate(join(folder, "nginx.conf"), configuration(ports, nodes(ports), tls), account);
+      const command = this.installed() ?? "nginx";
+      return {
+        line: runAs(account, [folder, command], command, ["-p", `${folder}/`, "-c", "nginx.conf", "-e", "stderr"]),
+        env: cleanEnvironment(folder),
+      };
+    },
+
+    async probe({ ports, ca }) {
+      const { status, body } = await answer(`${this.url(ports, ca !== undefined)}/telemetry`, { ca });
+      if (status !== 403 || !body.includes(refusal))
+        throw new Problem("setup-failed", `the gateway lets /telemetry pass (HTTP ${status})`);
+      const printed = await run(
+        { command: this.installed() ?? "nginx", args: ["-v"] },
+        { env: cleanEnvironment("/nonexistent") },
+      );
+      return /nginx\/(\S+)/.exec(printed)?.[1] ?? "unknown";
+    },
+
+    stopSignals: [{ signal: "SIGTERM", seconds: 10 }],
+  };
+}
 
 type Tls = Pick<GatewayOptions, "certificate" | "qdrantCa" | "qdrantName">;
 
 // All that is not the gateway itself: one small nginx in a folder of its own.
-function configuration(ports: Ports, tls: Tls): string {
+function configuration(ports: Ports, nodes: ReturnType<Nodes>, tls: Tls): string {
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
     .map((module) => `    ${module}_temp_path ${module}_temp;\n`)
     .join("");
@@ -77,8 +87,8 @@ http {
 ${temporary}${gatewayConfiguration({
     listen: loopback(ports.gateway),
     listenGrpc: loopback(ports.gatewayGrpc),
-    qdrant: loopback(ports.qdrant),
-    qdrantGrpc: loopback(ports.qdrantGrpc),
+    qdrant: nodes.map(({ rest }) => loopback(rest)).join(","),
+    qdrantGrpc: nodes.map(({ grpc }) => loopback(grpc)).join(","),
     ...tls,
   }).replace(/^(?=.)/gm, "    ")}}
 `;

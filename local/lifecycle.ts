@@ -5,24 +5,19 @@ import { canaryId } from "../components/names.ts";
 import { Problem } from "../errors/problem.ts";
 import { secretFiles } from "../providers/clients/secrets-dir.ts";
 import { credentialsFile, ensureCredentials } from "./credentials.ts";
-import { gateway } from "./gateway.ts";
 import { isAlive } from "./identity.ts";
 import { accepts } from "./listeners.ts";
 import { withLock } from "./lock.ts";
 import { logFile } from "./logs.ts";
-import { minio } from "./minio.ts";
 import { checkOwner } from "./owner.ts";
-import { postgresql } from "./postgresql.ts";
-import { qdrant } from "./qdrant.ts";
 import { listensAt, runningServer } from "./records.ts";
-import { redis } from "./redis.ts";
 import { type Ports, type Settings, settingsOf, stateDir, type StoreName, type StoresOptions } from "./settings.ts";
+import { inOrder } from "./order.ts";
+import { clusters, single, storesOf } from "./servers.ts";
 import { isDiskFull, startServer } from "./start-server.ts";
 import { stopServer } from "./stop-server.ts";
 import type { Store } from "./store.ts";
 import { authorityOf, ensureAuthority, removeAuthority } from "./tls.ts";
-
-const stores: Record<StoreName, Store> = { minio, postgresql, qdrant, gateway, redis };
 
 /** One store, as it is now. */
 export interface StoreStatus {
@@ -56,7 +51,14 @@ export interface Progress {
 }
 
 /** The chosen stores' descriptions. */
-export const chosen = ({ only }: Settings): readonly Store[] => only.map((name) => stores[name]);
+export function chosen(settings: Settings): readonly Store[] {
+  const stores = storesOf(settings);
+  return settings.only.map((name) => {
+    const store = stores[name];
+    if (store !== undefined) return store;
+    throw new Error(`${name} is one server of a cluster: npm run stores -- COMMAND --cluster ${name}`);
+  });
+}
 
 /** Each store's state, without changing anything. */
 export async function statusStores(options: StoresOptions = {}): Promise<StoreStatus[]> {
@@ -112,7 +114,7 @@ export async function startStores(options: StoresOptions & Progress = {}): Promi
         const site = { dir: settings.dir, ports: settings.ports, credentials, ...(ca !== undefined && { ca }) };
         const waiting = new Set(chosen(settings).map(({ title }) => title));
         const results = await Promise.allSettled(
-          chosen(settings).map(async (store) => {
+          inOrder(settings.dir, chosen(settings), async (store) => {
             await startServer(store, site);
             waiting.delete(store.title);
             if (waiting.size > 0) say(`${store.title} answers, waiting for ${[...waiting].join(", ")}`);
@@ -130,7 +132,12 @@ export async function startStores(options: StoresOptions & Progress = {}): Promi
 }
 
 /** Makes the stores speak what is wanted: all of them, and never while one runs. */
-async function chooseTls({ dir, ports, only, tls }: Settings, say: (line: string) => void): Promise<void> {
+async function chooseTls({ cluster, dir, ports, only, tls }: Settings, say: (line: string) => void): Promise<void> {
+  if (cluster && tls !== undefined) {
+    throw new Error(
+      "the local clusters speak no TLS: leave it out, or use the stores of one server each: npm run stores -- start --tls",
+    );
+  }
   if (tls === undefined || tls === (authorityOf(dir) !== undefined)) return;
   const settings = settingsOf({ dir, ports });
   if (only.length < settings.only.length) {
@@ -147,8 +154,9 @@ async function chooseTls({ dir, ports, only, tls }: Settings, say: (line: string
 
 /** The ports in use now: a running server is where it is, also when it was started with another offset than asked. */
 export function portsInUse(options: StoresOptions = {}): Ports {
-  const { dir, ports } = settingsOf(options);
-  const at = (name: StoreName): readonly number[] => {
+  const { cluster, dir, ports } = settingsOf(options);
+  const stores = cluster ? clusters : single;
+  const at = (name: keyof typeof single): readonly number[] => {
     const listensOn = runningServer(dir, stores[name])?.listensOn ?? [];
     return listensOn.length === 0 ? stores[name].listensOn(ports) : listensOn;
   };
@@ -205,11 +213,14 @@ async function stopAll(settings: Settings): Promise<Stopped[]> {
 
 /** What `resetStores` would delete now: only files and folders that the stores made. */
 export function resetPaths(options: StoresOptions = {}): string[] {
-  const { dir } = settingsOf(options);
+  const settings = settingsOf(options);
+  const { cluster, dir } = settings;
   checkOwner(dir, "reset");
   return [
-    ...Object.values(stores).map((store) => store.folder(dir)),
+    ...Object.values(storesOf(settings)).map((store) => store.folder(dir)),
     ...["logs", "run", "tls", "compose.env", "compose-gateway.conf"].map((name) => join(dir, name)),
+    // The clusters' tenants have a folder of their own for keys and credentials.
+    ...(cluster ? [join(dir, "secrets")] : []),
     // Half written when a command was killed; may hold credentials.
     ...(existsSync(dir)
       ? readdirSync(dir)
@@ -217,7 +228,7 @@ export function resetPaths(options: StoresOptions = {}): string[] {
           .map((name) => join(dir, name))
       : []),
     // Keys and credentials of tenants whose data go: they open nothing any more, and would hold the tenants' names.
-    ...localTenants(dir).map((id) => secretFiles(id).folder),
+    ...(cluster ? [] : localTenants(dir).map((id) => secretFiles(id).folder)),
     credentialsFile(dir),
     // The state describes tenants whose data go.
     stateDir(dir),
@@ -234,8 +245,8 @@ function localTenants(dir: string): string[] {
 
 /** Stops all stores and deletes everything they hold. Returns what was deleted. */
 export async function resetStores(options: Omit<StoresOptions, "only"> & Progress = {}): Promise<string[]> {
-  const { dir, ports } = settingsOf(options);
-  const settings = settingsOf({ dir, ports });
+  const { cluster, dir, ports } = settingsOf(options);
+  const settings = settingsOf({ cluster, dir, ports });
   const say = options.say ?? (() => undefined);
   return await withLock(
     dir,

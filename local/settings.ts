@@ -1,10 +1,12 @@
 // Which stores there are, where their data lies and on which ports they listen.
 import { join, resolve } from "node:path";
 import { Problem } from "../errors/problem.ts";
-import { localDir, storesDir } from "../toolchain/paths.ts";
+import { clusterDir, localDir, storesDir } from "../toolchain/paths.ts";
 
 export const storeNames = ["minio", "postgresql", "qdrant", "gateway", "redis"] as const;
-export type StoreName = (typeof storeNames)[number];
+/** The servers of the stores as clusters: those that are first have the stores' names. */
+export const clusterNames = ["minio", "postgresql", "qdrant", "qdrant-2", "qdrant-3", "gateway", "redis"] as const;
+export type StoreName = (typeof clusterNames)[number];
 
 /** TCP ports on the loopback address. */
 export interface Ports {
@@ -18,11 +20,22 @@ export interface Ports {
   readonly redis: number;
 }
 
+/** Where the servers of a store are beside the first one, and what they tell each other. */
+export const nodePorts = {
+  /** REST, gRPC and the nodes' own port. */
+  qdrant: ({ qdrant }: Ports, node: number) => {
+    const rest = qdrant + 3 * (node - 1);
+    return { rest, grpc: rest + 1, peers: rest + 2 };
+  },
+} as const;
+
 /** One set of stores. Every function of `local/` takes these and fills in what is left out. */
 export interface StoresOptions {
-  /** Data, logs, credentials, process records. @default `storesDir` of toolchain/paths.ts */
+  /** The set whose stores are clusters of several servers. @default one server each */
+  readonly cluster?: boolean;
+  /** Data, logs, credentials, process records. @default `storesDir` or `clusterDir` of toolchain/paths.ts */
   readonly dir?: string;
-  /** @default `portsAt()` */
+  /** @default `portsAt()` or `clusterPortsAt()` */
   readonly ports?: Ports;
   /** Only these stores. @default all */
   readonly only?: readonly StoreName[];
@@ -32,6 +45,7 @@ export interface StoresOptions {
 
 /** The options, filled in. */
 export interface Settings {
+  readonly cluster: boolean;
   readonly dir: string;
   readonly ports: Ports;
   readonly only: readonly StoreName[];
@@ -44,12 +58,7 @@ export interface Settings {
  * Throws when a port would leave 1024–65535.
  */
 export function portsAt(offset: number = offsetFromEnvironment()): Ports {
-  if (!Number.isInteger(offset) || 15432 + offset < 1024 || 19000 + offset > 65535) {
-    throw new Problem(
-      "setup-failed",
-      `the port offset must be a whole number from -14408 to 46535, not ${process.env["TENANT_STORES_PORT_OFFSET"] ?? offset}: set TENANT_STORES_PORT_OFFSET to, for example, 1000`,
-    );
-  }
+  checkOffset(offset, -14408, 46535);
   return {
     minio: 19000 + offset,
     postgresql: 15432 + offset,
@@ -61,6 +70,31 @@ export function portsAt(offset: number = offsetFromEnvironment()): Ports {
   };
 }
 
+/**
+ * The same for the stores as clusters: 64 ports from 12000 on, below those that the system gives to outgoing connections.
+ * @param offset @default TENANT_STORES_PORT_OFFSET, or 0
+ */
+export function clusterPortsAt(offset: number = offsetFromEnvironment()): Ports {
+  checkOffset(offset, -10976, 53471);
+  return {
+    minio: 12000 + offset,
+    postgresql: 12010 + offset,
+    qdrant: 12020 + offset,
+    qdrantGrpc: 12021 + offset,
+    gateway: 12035 + offset,
+    gatewayGrpc: 12036 + offset,
+    redis: 12040 + offset,
+  };
+}
+
+function checkOffset(offset: number, least: number, most: number): void {
+  if (Number.isInteger(offset) && offset >= least && offset <= most) return;
+  throw new Problem(
+    "setup-failed",
+    `the port offset must be a whole number from ${least} to ${most}, not ${process.env["TENANT_STORES_PORT_OFFSET"] ?? offset}: set TENANT_STORES_PORT_OFFSET to, for example, 1000`,
+  );
+}
+
 function offsetFromEnvironment(): number {
   const text = process.env["TENANT_STORES_PORT_OFFSET"]?.trim() ?? "";
   // Number("") is 0 and Number("1e3") is 1000: only plain digits are what somebody meant.
@@ -68,10 +102,12 @@ function offsetFromEnvironment(): number {
 }
 
 export function settingsOf(options: StoresOptions = {}): Settings {
+  const { cluster = false } = options;
   return {
-    dir: resolve(options.dir ?? storesDir),
-    ports: options.ports ?? portsAt(),
-    only: options.only ?? storeNames,
+    cluster,
+    dir: resolve(options.dir ?? (cluster ? clusterDir : storesDir)),
+    ports: options.ports ?? (cluster ? clusterPortsAt() : portsAt()),
+    only: options.only ?? (cluster ? clusterNames : storeNames),
     ...(options.tls !== undefined && { tls: options.tls }),
   };
 }

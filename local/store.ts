@@ -36,6 +36,8 @@ export interface Store {
   installed(): string | undefined;
   /** What installs the program: ends the error when it is missing. */
   readonly install: string;
+  /** The server that has to answer before this one is started: the one that it joins, as long as it has not. */
+  after?(dir: string): StoreName | undefined;
   /** Makes folders and configuration. Safe to repeat after an interruption anywhere. */
   prepare(site: Site): Promise<Launch>;
   /** Its version, asked with the administrator's credentials. Throws while it does not answer. */

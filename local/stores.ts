@@ -1,7 +1,7 @@
 // npm run stores -- start|stop|status|reset: the local MinIO, PostgreSQL, Qdrant and Redis.
 import { createInterface } from "node:readline/promises";
 import { relative } from "node:path";
-import { Argument, Command } from "commander";
+import { Argument, Command, Option } from "commander";
 import { errorOutput, showError } from "../cli/errors.ts";
 import { withManners } from "../cli/manners.ts";
 import { Problem } from "../errors/problem.ts";
@@ -16,15 +16,17 @@ import {
   stopStores,
   type StoreStatus,
 } from "./lifecycle.ts";
-import { settingsOf, storeNames, type StoreName, type StoresOptions } from "./settings.ts";
+import { clusterNames, settingsOf, type StoreName, type StoresOptions } from "./settings.ts";
 import { installSteps, storesSteps } from "./steps.ts";
 import { authorityFile } from "./tls.ts";
 
-interface Json {
+interface Common {
+  readonly cluster?: true;
   readonly json?: true;
 }
 
-const which = new Argument("[store...]", "only these").choices(storeNames);
+const which = new Argument("[store...]", "only these").choices(clusterNames);
+const cluster = new Option("--cluster", "the set whose stores are clusters of several servers, beside the other set");
 const program = withManners(new Command("npm run stores --"))
   .description("The local MinIO, PostgreSQL, Qdrant and Redis: real servers, on the loopback address only.")
   .helpCommand(false)
@@ -33,34 +35,41 @@ const program = withManners(new Command("npm run stores --"))
     `
 Variables:
   TENANT_STORES_DIR          their folder (default .local/stores)
+  TENANT_CLUSTER_DIR         the folder of those with --cluster (default .local/cluster)
   TENANT_STORES_PORT_OFFSET  added to every port, to run a second set beside the first (default 0)
 
-Then: eval "$(npm run -s env)"`,
+Then: eval "$(npm run -s env)", or for those with --cluster: eval "$(npm run -s env -- --cluster)"`,
   );
 
 program
   .command("start")
   .description("start what does not run, installing what is missing; safe to repeat")
   .addArgument(which)
+  .addOption(cluster)
   .option("--tls", "from now on with TLS only: a private authority and certificates are made, what runs is restarted")
   .option("--no-tls", "from now on without TLS")
   .option("--json", "print the state of the stores as JSON")
-  .action(async (names: StoreName[], { json, tls }: Json & { readonly tls?: boolean }) => {
-    const options = { ...only(names), ...(tls !== undefined && { tls }) };
+  .action(async (names: StoreName[], { cluster, json, tls }: Common & { readonly tls?: boolean }) => {
+    const options = { ...these(names, cluster), ...(tls !== undefined && { tls }) };
     const wasRunning = await allReady(options);
     if (!wasRunning) await runSteps(json ? [...installSteps(options), quietStart(options)] : storesSteps(options));
     await show(await statusStores(options), json);
     if (!json)
-      say(wasRunning ? "\nThey were already running." : `\nPoint this shell at them: eval "$(npm run -s env)"`);
+      say(
+        wasRunning
+          ? "\nThey were already running."
+          : `\nPoint this shell at them: eval "$(npm run -s env${cluster ? " -- --cluster" : ""})"`,
+      );
   });
 
 program
   .command("stop")
   .description("stop them; the data stay")
   .addArgument(which)
+  .addOption(cluster)
   .option("--json", "print what was stopped as JSON")
-  .action(async (names: StoreName[], { json }: Json) => {
-    const stopped = await stopStores({ ...only(names), say: note });
+  .action(async (names: StoreName[], { cluster, json }: Common) => {
+    const stopped = await stopStores({ ...these(names, cluster), say: note });
     if (json) return print(stopped);
     for (const { title, by } of stopped) {
       say(
@@ -73,9 +82,10 @@ program
   .command("status")
   .description("show them; the exit code is 0 when all are ready, else 3")
   .addArgument(which)
+  .addOption(cluster)
   .option("--json", "print JSON")
-  .action(async (names: StoreName[], { json }: Json) => {
-    const states = await statusStores(only(names));
+  .action(async (names: StoreName[], { cluster, json }: Common) => {
+    const states = await statusStores(these(names, cluster));
     await show(states, json);
     if (!states.every(({ ready }) => ready)) process.exitCode = 3;
   });
@@ -83,15 +93,17 @@ program
 program
   .command("reset")
   .description("stop them and delete their data, credentials and Pulumi state")
+  .addOption(cluster)
   .option("--yes", "do not ask")
   .option("--json", "print what was deleted as JSON")
-  .action(async ({ yes, json }: Json & { readonly yes?: true }) => {
-    const paths = resetPaths();
-    if (paths.length === 0) return json ? print([]) : say(`Nothing to delete in ${settingsOf().dir}.`);
+  .action(async ({ cluster, yes, json }: Common & { readonly yes?: true }) => {
+    const options = these([], cluster);
+    const paths = resetPaths(options);
+    if (paths.length === 0) return json ? print([]) : say(`Nothing to delete in ${settingsOf(options).dir}.`);
     note(`This stops the stores and deletes:\n${paths.map((path) => `  ${path}`).join("\n")}`);
     if (!yes && !(await confirmed()))
       throw new Problem("usage", "nothing was deleted: to delete without being asked: npm run stores -- reset --yes");
-    const deleted = await resetStores({ say: note });
+    const deleted = await resetStores({ ...options, say: note });
     if (json) print(deleted);
     else say("Deleted. Kept: Pulumi's passphrase, and the tenants' age keys and SOPS files (.secrets/tenants).");
   });
@@ -101,8 +113,8 @@ program
   .description("write .local/stores/compose.env, the credentials for local/compose.yaml (for those who have Docker)")
   .action(() => say(writeComposeEnv()));
 
-function only(names: readonly StoreName[]): StoresOptions {
-  return names.length === 0 ? {} : { only: [...new Set(names)] };
+function these(names: readonly StoreName[], cluster: true | undefined): StoresOptions {
+  return { ...(cluster && { cluster }), ...(names.length > 0 && { only: [...new Set(names)] }) };
 }
 
 // With --json the table of steps stays out of the way, installations still show.

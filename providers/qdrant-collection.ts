@@ -1,7 +1,14 @@
 // A Qdrant collection (plan, section 4.1) with limits on what one request may cost.
 import type { CustomResourceOptions, Input } from "@pulumi/pulumi";
 import type { QdrantClient, Schemas } from "@qdrant/js-client-rest";
-import { foundReplicas, peersOf, replicationFactor, syncReplicas, type Replicas } from "./clients/qdrant-replicas.ts";
+import {
+  foundReplicas,
+  peersOf,
+  replicationFactor,
+  syncReplicas,
+  withAllPeers,
+  type Replicas,
+} from "./clients/qdrant-replicas.ts";
 import { httpStatus, qdrantClient } from "./clients/qdrant.ts";
 import { servers } from "./clients/servers.ts";
 import { DynamicResource } from "./dynamic.ts";
@@ -76,14 +83,18 @@ function immutableProblem(desired: QdrantCollectionInputs, info: Schemas["Collec
 }
 
 async function createCollection(client: QdrantClient, desired: QdrantCollectionInputs): Promise<void> {
-  await client.createCollection(desired.collection, {
-    vectors: { size: desired.vectorSize, distance: desired.distance },
-    strict_mode_config: desired.strictMode,
+  const layout = {
     // Said also where it is 1: a cluster's own default is a part on each node, and one copy of it.
     shard_number: desired.shards ?? 1,
     replication_factor: await replicationFactor(client, desired.replicas ?? 1),
     write_consistency_factor: desired.writeConsistency ?? 1,
-  });
+  };
+  const wanted = {
+    vectors: { size: desired.vectorSize, distance: desired.distance },
+    strict_mode_config: desired.strictMode,
+    ...layout,
+  };
+  await withAllPeers(client, () => client.createCollection(desired.collection, wanted));
 }
 
 async function syncIndexes(

@@ -19,3 +19,6 @@ export const pulumiHome = join(toolchainDir, "pulumi");
 
 /** Data, logs, credentials and process ids of the local stores. */
 export const storesDir = resolve(process.env["TENANT_STORES_DIR"] ?? join(localDir, "stores"));
+
+/** The same of the local stores as clusters: another set, beside the first. */
+export const clusterDir = resolve(process.env["TENANT_CLUSTER_DIR"] ?? join(localDir, "cluster"));

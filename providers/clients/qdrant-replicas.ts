@@ -24,6 +24,25 @@ export async function peersOf(client: QdrantClient): Promise<number[]> {
   return status?.status === "enabled" ? Object.keys(status.peers).map(Number) : [];
 }
 
+/**
+ * Does what needs every node.
+ * @throws Error naming the nodes that do not answer the others, where there are such; else what the work threw.
+ */
+export async function withAllPeers<T>(client: QdrantClient, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (cause) {
+    const { data } = await client.api().clusterStatus({});
+    const silent = data.result?.status === "enabled" ? Object.keys(data.result.message_send_failures) : [];
+    if (silent.length === 0) throw cause;
+    throw new Error(
+      `the Qdrant nodes ${silent.join(", ")} do not answer the others: start them, then run it again. One that is gone for good ` +
+        `has to be removed: DELETE /cluster/peer/ID?force=true (docs/operations.md, "More than one machine")`,
+      { cause },
+    );
+  }
+}
+
 /** The copies of each part, and how many are being made or moved. */
 async function copiesOf(client: QdrantClient, collection: string) {
   const { peer_id, local_shards, remote_shards, shard_transfers } = await client.collectionClusterInfo(collection);
@@ -88,8 +107,9 @@ export async function syncReplicas(client: QdrantClient, collection: string, wan
       held.push(target);
       add(target, 1);
     }
-    // Those that are not complete go first; never the last complete one.
-    const spare = copies.filter(({ peer }) => peer !== source).toSorted((one, other) => +one.active - +other.active);
+    // Those that are not complete go first: one that is complete stays.
+    const weight = ({ peer }: Copy): number => load.get(peer) ?? 0;
+    const spare = copies.toSorted((one, other) => +one.active - +other.active || weight(other) - weight(one));
     for (const { peer } of spare.slice(0, Math.max(0, held.length - count))) {
       await client.updateCollectionCluster(collection, { drop_replica: { shard_id, peer_id: peer } });
       add(peer, -1);

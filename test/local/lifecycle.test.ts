@@ -70,7 +70,7 @@ async function withRedis<T>(work: (client: Redis) => Promise<T>): Promise<T> {
 test("all start, answer and are described", () => {
   expect(first.map(({ name }) => name)).toEqual(["minio", "postgresql", "qdrant", "gateway", "redis"]);
   for (const store of first) {
-    expect(store).toMatchObject({ running: true, ready: true, port: ports[store.name] });
+    expect(store).toMatchObject({ running: true, ready: true, port: ports[store.name as keyof typeof ports] });
     expect(store.version).toMatch(/\w/);
     expect(store.folder.startsWith(dir)).toBe(true);
     expect(existsSync(store.log)).toBe(true);
