@@ -6,7 +6,7 @@ import {
   peersOf,
   replicationFactor,
   syncReplicas,
-  withAllPeers,
+  onAllPeers,
   type Replicas,
 } from "./clients/qdrant-replicas.ts";
 import { httpStatus, qdrantClient } from "./clients/qdrant.ts";
@@ -94,7 +94,7 @@ async function createCollection(client: QdrantClient, desired: QdrantCollectionI
     strict_mode_config: desired.strictMode,
     ...layout,
   };
-  await withAllPeers(client, () => client.createCollection(desired.collection, wanted));
+  await onAllPeers(client, desired.collection, () => client.createCollection(desired.collection, wanted));
 }
 
 async function syncIndexes(

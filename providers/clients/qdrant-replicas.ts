@@ -25,15 +25,19 @@ export async function peersOf(client: QdrantClient): Promise<number[]> {
 }
 
 /**
- * Does what needs every node.
- * @throws Error naming the nodes that do not answer the others, where there are such; else what the work threw.
+ * Makes the collection, which needs every node that gets a copy.
+ * @throws Error naming the nodes that did not take theirs, where there are such; else what the work threw.
  */
-export async function withAllPeers<T>(client: QdrantClient, work: () => Promise<T>): Promise<T> {
+export async function onAllPeers(
+  client: QdrantClient,
+  collection: string,
+  make: () => Promise<unknown>,
+): Promise<void> {
   try {
-    return await work();
+    await make();
   } catch (cause) {
-    const { data } = await client.api().clusterStatus({});
-    const silent = data.result?.status === "enabled" ? Object.keys(data.result.message_send_failures) : [];
+    // Of a single server, and of one that has not begun, there is nothing to say.
+    const silent = await silentPeers(client, collection).catch(() => []);
     if (silent.length === 0) throw cause;
     throw new Error(
       `the Qdrant nodes ${silent.join(", ")} do not answer the others: start them, then run it again. One that is gone for good ` +
@@ -41,6 +45,14 @@ export async function withAllPeers<T>(client: QdrantClient, work: () => Promise<
       { cause },
     );
   }
+}
+
+/** The nodes that have an incomplete copy, by their addresses among each other. (Only the leader knows who does not answer.) */
+async function silentPeers(client: QdrantClient, collection: string): Promise<string[]> {
+  const [{ data }, { parts }] = await Promise.all([client.api().clusterStatus({}), copiesOf(client, collection)]);
+  const incomplete = [...parts.values()].flat().filter(({ active }) => !active);
+  const peers = data.result?.status === "enabled" ? data.result.peers : {};
+  return [...new Set(incomplete.map(({ peer }) => peers[String(peer)]?.uri ?? `with the id ${peer}`))];
 }
 
 /** The copies of each part, and how many are being made or moved. */

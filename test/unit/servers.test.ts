@@ -106,6 +106,22 @@ describe("where tenants reach Qdrant", () => {
     });
   });
 
+  it("is the gateway of all nodes, when several are named", () => {
+    const nodes = ["https://one.example:6333", "https://two.example:6333"];
+    const { qdrant } = from({ ...gateway, QDRANT_URL: nodes.join(",") });
+    expect(qdrant.nodes).toEqual(nodes.map((node) => new URL(node)));
+    expect(qdrant).toMatchObject({
+      url: new URL("https://one.example:6333"),
+      tenantUrl: new URL(gateway.QDRANT_TENANT_URL),
+    });
+    const message = problem(() => from({ QDRANT_URL: "https://one.example,http://two.example" }));
+    expect(message).toContain("QDRANT_URL names 2 nodes, and QDRANT_TENANT_URL none");
+    expect(message).toContain("QDRANT_URL must say http:// or https:// for all nodes alike");
+    expect(problem(() => from({ ...gateway, QDRANT_URL: "https://one.example,two" }))).toContain(
+      "QDRANT_URL is not a URL",
+    );
+  });
+
   it("is not the environment's gateway for a server that the configuration names", () => {
     const theirs = { qdrantUrl: "https://other.example", qdrantApiKey: "theirs" };
     const url = new URL("https://other.example");
