@@ -56,7 +56,7 @@ export function chosen(settings: Settings): readonly Store[] {
   return settings.only.map((name) => {
     const store = stores[name];
     if (store !== undefined) return store;
-    throw new Error(`${name} is one server of a cluster: npm run stores -- COMMAND --cluster ${name}`);
+    throw new Problem("usage", `${name} is one server of a cluster: npm run stores -- COMMAND --cluster ${name}`);
   });
 }
 
@@ -134,7 +134,8 @@ export async function startStores(options: StoresOptions & Progress = {}): Promi
 /** Makes the stores speak what is wanted: all of them, and never while one runs. */
 async function chooseTls({ cluster, dir, ports, only, tls }: Settings, say: (line: string) => void): Promise<void> {
   if (cluster && tls !== undefined) {
-    throw new Error(
+    throw new Problem(
+      "usage",
       "the local clusters speak no TLS: leave it out, or use the stores of one server each: npm run stores -- start --tls",
     );
   }
