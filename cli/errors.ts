@@ -59,6 +59,7 @@ export function withoutSecrets(text: string, env: NodeJS.ProcessEnv = process.en
     "QDRANT_API_KEY",
     "PULUMI_CONFIG_PASSPHRASE",
     "EXPORT_S3_SECRET_KEY",
+    "AWS_SECRET_ACCESS_KEY",
   ]
     .map((name) => env[name] ?? "")
     .filter((secret) => secret.length >= 8);

@@ -19,6 +19,7 @@ import { PulumiError, runPulumi } from "./command.ts";
 import { interrupted } from "./interrupt.ts";
 import { locked, type Reporter } from "./provision.ts";
 import { applyStackFile, changeSetting, isAdopting } from "./stack-file.ts";
+import { removeStateFiles } from "./state-files.ts";
 import { Watch } from "./watch.ts";
 import { findStack, openStack, stateOf } from "./workspace.ts";
 
@@ -130,6 +131,7 @@ export async function giveUp(id: string): Promise<void> {
     const { resources } = await stateOf(id);
     const force = resources.length > 0 ? ["--force"] : [];
     await runPulumi(["stack", "rm", "--stack", id, "--yes", "--preserve-config", ...force]);
+    await removeStateFiles(id);
   }
   const mine = { must: [{ key: "tenant", match: { value: id } }] };
   await (await qdrantClient(servers())).delete(tokenStateCollection, { wait: true, filter: mine });
