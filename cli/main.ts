@@ -18,7 +18,7 @@ import { resumeCommand, suspendCommand } from "./commands/suspend.ts";
 import { rotateCommand } from "./commands/rotate.ts";
 import { upCommand } from "./commands/up.ts";
 import { verifyCommand } from "./commands/verify.ts";
-import { errorOutput, showError } from "./errors.ts";
+import { errorOutput, Problem, showError } from "./errors.ts";
 import { withManners } from "./manners.ts";
 import { complain, note, setVerbosity } from "./output.ts";
 
@@ -113,8 +113,16 @@ export async function main(argv: readonly string[]): Promise<void> {
     // commander has printed its own messages already.
     if (error instanceof CommanderError) process.exitCode = error.exitCode;
     else {
-      showError("tenant", error, errorOutput(own.slice(2)));
+      showError("tenant", await withNextStep(error, own.slice(2)), errorOutput(own.slice(2)));
       process.exitCode ||= 1;
     }
   }
+}
+
+/** Where pulumi was killed before or after its real work, no command has said what to do. */
+async function withNextStep(error: unknown, args: readonly string[]): Promise<unknown> {
+  const { PulumiError } = await import("./engine/command.ts");
+  if (!(error instanceof PulumiError) || error.ran.endedBy === undefined) return error;
+  const typed = args.map((arg) => (/^[\w./:@=,-]+$/.test(arg) ? arg : JSON.stringify(arg))).join(" ");
+  return new Problem(error.errorCode, `${error.message}. Type it again: npm run tenant -- ${typed}`, { cause: error });
 }

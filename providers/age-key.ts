@@ -1,9 +1,8 @@
 // The tenant's age key pair (plan, section 6.1). The private key is a 0600 file and never in the state.
 import type { CustomResourceOptions, Output } from "@pulumi/pulumi";
-import { chmod, readdir, readFile, rmdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { chmod, readFile, rmdir, stat } from "node:fs/promises";
 import { formatIdentities, newIdentity, readIdentities } from "./clients/age-identities.ts";
-import { writeAtomically } from "./clients/files.ts";
+import { unfinishedWrites, writeAtomically } from "./clients/files.ts";
 import { checkPrivate, makePrivate } from "./clients/private-folder.ts";
 import { secretFiles, type SecretFiles } from "./clients/secrets-dir.ts";
 import { shred } from "./clients/shred.ts";
@@ -21,13 +20,16 @@ interface AgeKeyState extends AgeKeyInputs {
   readonly recipient: string;
 }
 
+/** What a killed run was about to rename: a key may be in it. */
+async function shredUnfinished(file: string): Promise<void> {
+  for (const left of await unfinishedWrites(file)) await shred(left);
+}
+
 /** Removes the folder with whatever keys are in it. */
 async function removeAll(files: SecretFiles): Promise<void> {
   await shred(files.publicKey);
   await shred(files.key);
-  // What a killed run was about to rename: a key may be in it.
-  const left = await readdir(files.folder).catch(() => []);
-  for (const name of left.filter((one) => one.endsWith(".new"))) await shred(join(files.folder, name));
+  for (const file of [files.publicKey, files.key, files.encrypted, files.staged]) await shredUnfinished(file);
   await rmdir(files.folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== "ENOENT") throw error;
   });
@@ -47,6 +49,7 @@ export const provider = dynamicProvider<AgeKeyInputs, AgeKeyState>({
   async ensure(desired) {
     const files = secretFiles(desired.tenant);
     await makePrivate(files.folder);
+    for (const file of [files.publicKey, files.key]) await shredUnfinished(file);
     const { rotation = 0 } = desired;
     const found = await readIdentities(files.key);
     const others = found.filter((one) => one.rotation !== rotation);
@@ -75,6 +78,7 @@ export const provider = dynamicProvider<AgeKeyInputs, AgeKeyState>({
     if (!(await isFile(files.encrypted))) return removeAll(files);
     const others = (await readIdentities(files.key)).filter((one) => one.recipient !== recipient);
     if (others.length === 0) return removeAll(files);
+    for (const file of [files.publicKey, files.key]) await shredUnfinished(file);
     await writeAtomically(files.key, formatIdentities(others), 0o600);
   },
 });

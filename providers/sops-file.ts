@@ -11,7 +11,7 @@ import {
   recipientsOf,
   type Credentials,
 } from "./clients/credentials.ts";
-import { writeAtomically } from "./clients/files.ts";
+import { unfinishedWrites, writeAtomically } from "./clients/files.ts";
 import { secretFiles } from "./clients/secrets-dir.ts";
 import { shred } from "./clients/shred.ts";
 import { DynamicResource } from "./dynamic.ts";
@@ -59,6 +59,9 @@ export const provider = dynamicProvider<SopsFileInputs, SopsFileState>({
   outdated: ({ digest }) => digest === undefined,
   async ensure(desired, previous) {
     const { encrypted, staged } = secretFiles(desired.tenant);
+    for (const file of [encrypted, staged]) {
+      for (const left of await unfinishedWrites(file)) await rm(left, { force: true });
+    }
     const current = await onDisk(desired.tenant);
     const same = current !== undefined && isDeepStrictEqual(current.credentials, desired.credentials);
     if (same && isDeepStrictEqual(current.recipients, desired.recipients)) {

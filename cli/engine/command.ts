@@ -8,13 +8,15 @@ import type { ErrorCode } from "../../errors/codes.ts";
 import { root } from "../../toolchain/paths.ts";
 import { Problem } from "../errors.ts";
 import { onInterrupt } from "./interrupt.ts";
-import { endSession, recordRun, releaseAbandoned } from "./runs.ts";
+import { endSession, recordRun, releaseAbandoned, stackIn } from "./runs.ts";
 
 /** What a run printed. */
 export interface Ran {
   readonly stdout: string;
   readonly stderr: string;
   readonly code: number;
+  /** What ended it, when it did not end by itself. */
+  readonly endedBy?: NodeJS.Signals;
 }
 
 /** Who holds a stack. */
@@ -57,6 +59,11 @@ export class PulumiError extends Error {
     }));
   }
 
+  /** Somebody held the stack, and released it before pulumi could read who. */
+  get released(): boolean {
+    return /\.pulumi\/locks\/[^]*NotFound/.test(this.ran.stderr);
+  }
+
   /** Somebody else works on the stack, or was killed while doing so. */
   get locked(): boolean {
     return this.ran.stderr.includes("the stack is currently locked by") || this.ran.stderr.includes("[409] Conflict");
@@ -68,6 +75,8 @@ function saidBy({ stderr, stdout, code }: Ran): string {
   const last = errors.length > 0 ? errors : stdout.trimEnd().split("\n").slice(-5);
   return last.length > 0 ? last.join("\n").replace(/^error: /, "") : `pulumi ended with ${code}`;
 }
+
+const wasEnded = (signal: string): string => `pulumi was ended by ${signal}`;
 
 type Listener = (text: string) => void;
 
@@ -105,13 +114,10 @@ async function start(
     });
     child.on("close", (code, signal) => {
       forget();
-      recorded(signal === null);
+      recorded(signal !== null ? "killed" : code === 0 ? "succeeded" : "failed");
       if (child.pid !== undefined && signal !== null) endSession(child.pid);
-      done({
-        stdout,
-        stderr: signal === null ? stderr : `${stderr}\npulumi was ended by ${signal}`,
-        code: code ?? 255,
-      });
+      if (signal === null) done({ stdout, stderr, code: code ?? 255 });
+      else done({ stdout, stderr: `${stderr}\n${wasEnded(signal)}`, code: 255, endedBy: signal });
     });
   });
 }
@@ -127,11 +133,12 @@ export async function runPulumi(
   onError?: Listener,
 ): Promise<Ran> {
   const run = () => start([...withoutSelecting(args), "--non-interactive"], env, onOutput, onError);
-  const first = await run();
+  let first = await run();
+  if (first.code !== 0 && new PulumiError(first).released) first = await run();
   if (first.code === 0) return first;
   const error = new PulumiError(first);
-  const stack = args[args.indexOf("--stack") + 1];
-  if (!error.locked || !args.includes("--stack") || stack === undefined) throw error;
+  const stack = stackIn(args);
+  if (!error.locked || stack === "") throw error;
   const cancel = () => start(["cancel", "--stack", stack, "--yes", "--non-interactive"], env);
   if (!(await releaseAbandoned(error.holders, cancel))) throw error;
   const second = await run();
@@ -153,7 +160,11 @@ function withoutSelecting(args: readonly string[]): readonly string[] {
 export async function pulumiCommand(): Promise<PulumiCommand> {
   requirePulumi();
   const { PulumiCommand } = await import("@pulumi/pulumi/automation/cmd.js");
-  const command = await PulumiCommand.get();
+  const command = await PulumiCommand.get().catch((error: unknown) => {
+    const [, signal] = /was killed with (SIG\w+)/.exec((error as Error).message) ?? [];
+    if (signal === undefined) throw error;
+    throw new PulumiError({ stdout: "", stderr: wasEnded(signal), code: 255, endedBy: signal as NodeJS.Signals });
+  });
   const run = (args: string[], _cwd: string, env: NodeJS.ProcessEnv, onOutput?: Listener, onError?: Listener) =>
     runPulumi(args, { ...env, PULUMI_AUTOMATION_API: "true" }, onOutput, onError);
   return Object.assign(command, { run });

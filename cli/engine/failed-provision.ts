@@ -28,7 +28,7 @@ export async function failedProvision(run: FailedRun): Promise<Problem> {
   await useStackConfig(id).catch(() => undefined); // Then the environment's servers are asked, and say what is wrong.
   const known = await registration(run);
   if (known === "before")
-    return new Problem("provision-failed", `${whatFailed(id, failure, "Updating")}\n${updateHelp(id)}`, {
+    return new Problem("provision-failed", `${whatFailed(id, failure, "Updating")}\n${updateHelp(run.edit)}`, {
       cause: error,
     });
 
@@ -88,9 +88,9 @@ function whatFailed(id: string, { step, urn, cause }: Failure, what: string): st
   return `${what} tenant ${id} failed${at}${resource}: ${withoutSecrets(cause)}`;
 }
 
-const updateHelp = (id: string): string =>
+const updateHelp = ({ id, again }: StackFileEdit): string =>
   `The tenant was there before, so nothing was rolled back; what was changed before the failure stays. ` +
-  `Remove the cause, then run it again. See what it would do: pulumi preview --stack ${id}`;
+  `Remove the cause, then run it again: ${again}. See what it would do: pulumi preview --stack ${id}`;
 
 function whatIsLeft(id: string, { removed, left, problems, kept }: RolledBack, isNew: boolean): string {
   if (left.length > 0) {

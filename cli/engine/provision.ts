@@ -6,7 +6,7 @@ import { interrupted } from "./interrupt.ts";
 import { failedProvision } from "./failed-provision.ts";
 import { forgetLeftovers, leftoversOf, removeLeftovers } from "./leftovers.ts";
 import type { Begun } from "./orphans.ts";
-import { applyStackFile, undoStackFile, type StackFileEdit } from "./stack-file.ts";
+import { applyStackFile, undoStackFile, yieldStackFile, type StackFileEdit } from "./stack-file.ts";
 import type { PlanStep } from "./steps.ts";
 import { Watch } from "./watch.ts";
 import { openStack, type OpenStack } from "./workspace.ts";
@@ -47,6 +47,10 @@ export async function provisionTenant(
   try {
     [opened, leftovers] = await Promise.all([openStack(id), leftoversOf(id)]);
   } catch (error) {
+    if (error instanceof PulumiError && error.locked) {
+      await yieldStackFile(edit);
+      throw locked(id, error);
+    }
     await undoStackFile(edit);
     throw error;
   }
@@ -60,7 +64,7 @@ export async function provisionTenant(
     if (leftovers.length > 0) await forgetLeftovers(id);
   } catch (error) {
     if (error instanceof PulumiError && error.locked) {
-      if (!opened.isNew) await undoStackFile(edit);
+      await yieldStackFile(edit);
       throw locked(id, error);
     }
     throw await failedProvision({ id, edit, opened, watch, error: error as Error, reporter });

@@ -1,6 +1,6 @@
 // The runs of pulumi that commands of this checkout began. pulumi's lock says who holds a stack, not whether he still lives: with
 // these records a command can tell a run that is at work from what a killed one left behind.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -11,6 +11,7 @@ import { note } from "../output.ts";
 import type { LockHolder } from "./command.ts";
 
 interface Run {
+  readonly stack: string;
   readonly pulumi: Identity;
   /** The command that began it. */
   readonly command: Identity;
@@ -23,29 +24,56 @@ const fileOf = (pid: number): string => join(folder, `${pid}.json`);
 const namespace = (): string | undefined => link(process.pid, "ns/pid");
 
 /** What takes a stack's lock. */
-const locking = ["up", "destroy", "refresh", "import", "preview", "stack import", "stack rm"];
+const locking = [
+  ...["up", "destroy", "refresh", "import", "preview"],
+  ...["stack init", "stack import", "stack rm", "state unprotect"],
+];
 
-/** Records a run that may take a lock, until the returned function is called with whether it ended by itself. */
-export function recordRun(pid: number | undefined, args: readonly string[]): (byItself: boolean) => void {
+/** How a run ended: a killed one may have left a lock, one that succeeded had the stack for itself. */
+export type RunEnd = "killed" | "failed" | "succeeded";
+
+/** The stack that pulumi is called for; empty when it is not named. */
+export function stackIn(args: readonly string[]): string {
+  return (args.includes("--stack") ? args[args.indexOf("--stack") + 1] : args[0] === "stack" ? args[2] : "") ?? "";
+}
+
+/** Records a run that may take a lock, until the returned function is called with how it ended. */
+export function recordRun(pid: number | undefined, args: readonly string[]): (end: RunEnd) => void {
   const [run, command, space] = [pid === undefined ? undefined : identify(pid), identify(process.pid), namespace()];
   const takesLock = locking.some((one) => args.slice(0, one.split(" ").length).join(" ") === one);
   if (!takesLock || run === undefined || command === undefined || space === undefined) return () => undefined;
+  const stack = stackIn(args);
   mkdirSync(folder, { recursive: true });
-  writeFileSync(fileOf(run.pid), JSON.stringify({ pulumi: run, command, namespace: space } satisfies Run));
-  return (byItself) => {
-    if (byItself) rmSync(fileOf(run.pid), { force: true });
+  writeFileSync(fileOf(run.pid), JSON.stringify({ stack, pulumi: run, command, namespace: space } satisfies Run));
+  return (end) => {
+    if (end !== "killed") rmSync(fileOf(run.pid), { force: true });
+    if (end === "succeeded") forgetDead(stack);
   };
+}
+
+/** Nobody held the stack but the run that succeeded: no lock needs a dead run's record to be understood. */
+function forgetDead(stack: string): void {
+  for (const name of readdirSync(folder)) {
+    const run = readRun(join(folder, name));
+    if (run?.stack === stack && !isAlive(run.pulumi)) rmSync(join(folder, name), { force: true });
+  }
+}
+
+/** undefined: there is none, or it is half written. */
+function readRun(file: string): Run | undefined {
+  try {
+    return JSON.parse(readFileSync(file, "utf8")) as Run;
+  } catch {
+    return undefined;
+  }
 }
 
 function recordOf({ host, pid }: LockHolder): Run | undefined {
   if (host !== hostname()) return undefined;
-  try {
-    const run = JSON.parse(readFileSync(fileOf(pid), "utf8")) as Run;
-    const [here, now] = [namespace(), identify(process.pid)];
-    return here === run.namespace || now?.bootId !== run.pulumi.bootId ? run : undefined;
-  } catch {
-    return undefined;
-  }
+  const run = readRun(fileOf(pid));
+  if (run === undefined) return undefined;
+  const [here, now] = [namespace(), identify(process.pid)];
+  return here === run.namespace || now?.bootId !== run.pulumi.bootId ? run : undefined;
 }
 
 /**

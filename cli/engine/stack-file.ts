@@ -203,6 +203,11 @@ export async function undoStackFile({ id, before }: StackFileEdit): Promise<void
   else await writeAtomically(stackFile(id), before, 0o644);
 }
 
+/** Puts the file back when somebody else's run turned out to hold the stack. A file that was not there before is that run's. */
+export async function yieldStackFile(edit: StackFileEdit): Promise<void> {
+  if (edit.before !== undefined && readFile(edit.id) === edit.after) await undoStackFile(edit);
+}
+
 /** Whether the file lets a destroy delete data, as it is now. */
 export const allowsDestroy = (id: string): boolean => String(settingOf(id, "allowDestroy")) === "true";
 

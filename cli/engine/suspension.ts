@@ -5,7 +5,7 @@ import type { Check, Report, Store } from "../verify/report.ts";
 import { PulumiError } from "./command.ts";
 import { interrupted } from "./interrupt.ts";
 import { locked, up, type Reporter, type UpOptions } from "./provision.ts";
-import { applyStackFile, undoStackFile, type StackFileEdit } from "./stack-file.ts";
+import { applyStackFile, yieldStackFile, type StackFileEdit } from "./stack-file.ts";
 import { Watch } from "./watch.ts";
 
 /** What a run did. */
@@ -85,7 +85,7 @@ async function run(stack: Stack, edit: StackFileEdit, reporter: Reporter, option
     return watch;
   } catch (error) {
     if (error instanceof PulumiError && error.locked) {
-      await undoStackFile(edit);
+      await yieldStackFile(edit);
       throw locked(edit.id, error);
     }
     throw error instanceof Problem ? error : new RunError(watch, error as Error);

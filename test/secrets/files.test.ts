@@ -110,6 +110,14 @@ describe("the folder of a tenant's key", () => {
     await ageKey.delete(tenant, { tenant, recipient: "" });
     expect(readdirSync(shared)).toEqual([]);
   });
+
+  it("is made again without what a killed run left beside it", async () => {
+    await makeKey();
+    const { folder: own, key, publicKey } = secretFiles(tenant);
+    for (const file of [key, publicKey]) writeFileSync(`${file}.0123456789ab.new`, "half");
+    await makeKey();
+    expect(readdirSync(own).sort()).toEqual(["key.age", "key.pub"]);
+  });
 });
 
 it("a file is written as a new one: a link in its place, or under a name made from ours, is not followed", async () => {
