@@ -1,8 +1,8 @@
 // How an application of a tenant connects: endpoints from the servers, names from the id, secrets from the SOPS file.
-import { tenantNames } from "../components/names.ts";
-import { readCredentials } from "../providers/clients/credentials.ts";
+import { tenantNames, type TenantNames } from "../components/names.ts";
+import { readCredentials, type Credentials } from "../providers/clients/credentials.ts";
 import { formatRedisUrl } from "../providers/clients/redis-url.ts";
-import { servers } from "../providers/clients/servers.ts";
+import { servers, type Servers } from "../providers/clients/servers.ts";
 
 /** Everything an application needs. Holds secrets. */
 export interface Connection {
@@ -45,13 +45,16 @@ export interface Connection {
 
 /** The connection of a tenant. Decrypts its credentials. */
 export async function connection(id: string): Promise<Connection> {
-  const names = tenantNames(id);
-  const { minio, postgresql, qdrant, redis } = servers();
-  const credentials = await readCredentials(id);
+  return connectionOf(tenantNames(id), servers(), await readCredentials(id));
+}
+
+/** The connection of a tenant with these credentials. */
+export function connectionOf(names: TenantNames, all: Servers, credentials: Credentials): Connection {
+  const { minio, postgresql, qdrant, redis } = all;
   const { host, port, sslMode } = postgresql;
   const redisAs = { user: names.redisUser, password: credentials.redis_password };
   return {
-    tenant_id: id,
+    tenant_id: names.id,
     minio: {
       endpoint: minio.endpoint.origin,
       bucket: names.bucket,

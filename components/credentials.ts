@@ -40,6 +40,8 @@ export class TenantCredentials extends ComponentResource {
   readonly postgresPassword: Output<string>;
   readonly redisPassword: Output<string>;
   readonly tenantApiKey: Output<string>;
+  /** The Qdrant token. */
+  readonly qdrantApiKey: Output<string>;
   /** The id of the Qdrant token, not the token. */
   readonly qdrantTokenId: Output<string>;
   /** SHA-256 of the SOPS file. */
@@ -95,6 +97,7 @@ export class TenantCredentials extends ComponentResource {
     );
 
     this.agePublicKey = key.recipient;
+    this.qdrantApiKey = token.token;
     this.qdrantTokenId = token.jti;
     this.fileDigest = file.digest;
     this.registerOutputs({ agePublicKey: this.agePublicKey });

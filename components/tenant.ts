@@ -11,7 +11,7 @@ import { DataGuard } from "../providers/data-guard.ts";
 import type { QdrantCollectionInputs } from "../providers/qdrant-collection.ts";
 import { RegistryRow } from "../providers/registry-row.ts";
 import { Reservation } from "../providers/reservation.ts";
-import type { AdoptedSecrets } from "./credentials.ts";
+import type { AdoptedSecrets, TenantCredentials } from "./credentials.ts";
 import type { Labels } from "./labels.ts";
 import { tenantNames, type TenantNames } from "./names.ts";
 import { bucketPolicy } from "./object-storage.ts";
@@ -71,6 +71,7 @@ export class Tenant extends ComponentResource {
   readonly names: TenantNames;
   readonly endpoints: Readonly<Record<string, string>>;
   readonly agePublicKey: Output<string>;
+  readonly credentials: TenantCredentials;
   /** UUIDv7 of the verification report. */
   readonly reportId: Output<string>;
 
@@ -124,6 +125,7 @@ export class Tenant extends ComponentResource {
     this.names = names;
     this.endpoints = endpoints;
     this.agePublicKey = stores.credentials.agePublicKey;
+    this.credentials = stores.credentials;
     this.reportId = verification.reportId;
     this.registerOutputs({ names, endpoints, agePublicKey: this.agePublicKey, reportId: this.reportId });
   }

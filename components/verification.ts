@@ -2,6 +2,7 @@
 // an after-hook only warns, so that a leak would pass.
 import { local } from "@pulumi/command";
 import { ComponentResource, secret, type ComponentResourceOptions, type Input, type Output } from "@pulumi/pulumi";
+import { packaged } from "../providers/clients/place.ts";
 import { configuredSettings } from "../providers/clients/servers.ts";
 import { VerificationRecord } from "../providers/verification-record.ts";
 
@@ -13,6 +14,16 @@ export interface VerificationArgs {
   readonly recipients: readonly string[];
   /** Whatever changes here makes the verification run again. No secrets: they are kept and shown. */
   readonly triggers: Input<unknown>[];
+}
+
+/** What runs `tenant`, and where: the state keeps it, so that it names no place of this machine. */
+function command(words: readonly string[]): { readonly create: string; readonly dir?: string } {
+  // Commands start in the folder of the program: here that is stacks/.
+  if (!packaged) return { create: `node cli/tenant.ts ${words.join(" ")}`, dir: ".." };
+  const argv = ["node", "tenant", ...words].map((word) => `'${word}'`).join(", ");
+  return {
+    create: `node --input-type=module --eval "const { main } = await import('tenant-storage/cli'); await main([${argv}]);"`,
+  };
 }
 
 /** Verification hook and record. */
@@ -27,9 +38,7 @@ export class Verification extends ComponentResource {
     const hook = new local.Command(
       name,
       {
-        create: `node cli/tenant.ts verify ${args.tenant} --expect ${args.suspended ? "suspended" : "active"} --json`,
-        // Commands start in the folder of the program, stacks/.
-        dir: "..",
+        ...command(["verify", args.tenant, "--expect", args.suspended ? "suspended" : "active", "--json"]),
         triggers: args.triggers,
         // The environment is inherited; only what the configuration overrides has to be handed over.
         environment: {

@@ -7,6 +7,7 @@ import { tenantNames } from "../components/names.ts";
 import { emitEvent, lastEvent } from "./clients/audit.ts";
 import { operator } from "./clients/operator.ts";
 import { withPlatform } from "./clients/platform-db.ts";
+import { packaged } from "./clients/place.ts";
 import { secretFiles } from "./clients/secrets-dir.ts";
 import { servers } from "./clients/servers.ts";
 import { countData, describeCounts } from "./clients/traces.ts";
@@ -28,6 +29,8 @@ export const confirmVariable = "TENANT_CONFIRM_DESTROY";
  * engine hands plugins the configuration of the last update.)
  */
 async function allowedByFile(tenant: string): Promise<boolean> {
+  // Another's program has a configuration of its own.
+  if (packaged) return false;
   const file = new URL(`../stacks/Pulumi.${tenant}.yaml`, import.meta.url);
   const text = await readFile(file, "utf8").catch(() => "{}");
   const document = parse(text) as { config?: Record<string, unknown> } | null;

@@ -1,9 +1,10 @@
 // The base class of our dynamic resources.
 import * as pulumi from "@pulumi/pulumi";
+import { packaged } from "./clients/place.ts";
 
 /**
  * What the state keeps as the provider's code: a few stable lines that load the implementation from the checkout when they
- * are called. A fixed provider so reaches existing tenants, and an upgrade shows no diff.
+ * are called. A fixed provider so reaches existing tenants, and an upgrade shows no diff: never change a letter of it.
  */
 function storedCode(file: string): string {
   return `exports.handler = () => {
@@ -11,6 +12,16 @@ function storedCode(file: string): string {
   let root = process.cwd();
   while (!existsSync(join(root, "Pulumi.yaml")) && root !== dirname(root)) root = dirname(root);
   const load = () => import(pathToFileURL(join(root, "providers", "${file}.ts")).href);
+  const call = (name) => async (...args) => (await load()).provider[name](...args);
+  return Object.fromEntries(["configure", "check", "diff", "create", "read", "update", "delete"].map((name) => [name, call(name)]));
+};`;
+}
+
+/** The same in the package, which is found as the program finds it: from the project, by its name. */
+function storedCodeOfPackage(file: string): string {
+  return `exports.handler = () => {
+  const { createRequire } = require("node:module"), { join } = require("node:path"), { pathToFileURL } = require("node:url");
+  const load = () => import(pathToFileURL(createRequire(join(process.cwd(), "program")).resolve("tenant-storage/providers/${file}")).href);
   const call = (name) => async (...args) => (await load()).provider[name](...args);
   return Object.fromEntries(["configure", "check", "diff", "create", "read", "update", "delete"].map((name) => [name, call(name)]));
 };`;
@@ -28,6 +39,7 @@ export abstract class DynamicResource extends pulumi.CustomResource {
     props: pulumi.Inputs,
     opts: pulumi.CustomResourceOptions | undefined,
   ) {
-    super(`pulumi-nodejs:dynamic/tenant:${type}`, name, { ...props, __provider: storedCode(file) }, opts);
+    const code = packaged ? storedCodeOfPackage(file) : storedCode(file);
+    super(`pulumi-nodejs:dynamic/tenant:${type}`, name, { ...props, __provider: code }, opts);
   }
 }

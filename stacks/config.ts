@@ -110,6 +110,8 @@ function decode(text: string, key: string): unknown {
 export interface Surroundings {
   /** Where the stacks' files are. */
   readonly folder?: string;
+  /** What the settings are, where they are no stack's file: there are no other tenants' files beside them then. */
+  readonly title?: string;
   /** The keys that are encrypted, with their namespace. */
   readonly secretKeys?: readonly string[];
   /** Shows what is wrong elsewhere and stops nothing here. */
@@ -176,11 +178,12 @@ function overlaps(own: string, ours: Addresses, folder: string, warn: (message: 
   });
 }
 
-function fail(stack: string, problems: readonly string[]): never {
+function fail(stack: string, problems: readonly string[], title?: string): never {
+  const help = title === undefined ? ` there, or: pulumi config set --stack ${stack} KEY VALUE` : " in the program";
   throw new RunError(
-    `stacks/Pulumi.${stack}.yaml cannot be used; nothing was touched.\n` +
+    `${title ?? `stacks/Pulumi.${stack}.yaml`} cannot be used; nothing was touched.\n` +
       problems.map((problem) => `  - ${problem}`).join("\n") +
-      `\nChange it there, or: pulumi config set --stack ${stack} KEY VALUE. Every key: README.md, "Configuration".`,
+      `\nChange it${help}. Every key: README.md, "Configuration".`,
   );
 }
 
@@ -239,7 +242,7 @@ export function tenantSettings(
   config: Readonly<Record<string, string>>,
   surroundings: Surroundings = {},
 ): TenantSettings {
-  const { folder = stacksDir, secretKeys = engineSecretKeys(), warn = log.warn } = surroundings;
+  const { folder = stacksDir, secretKeys = engineSecretKeys(), title, warn = log.warn } = surroundings;
   const { given, encrypted, problems } = settingsIn(config, secretKeys);
   const parsed = schema.safeParse(given);
   if (!encrypted.includes("id")) problems.push(...idProblems(given["id"], stack));
@@ -269,8 +272,8 @@ export function tenantSettings(
     );
   }
   const operators = parsed.success ? parsed.data.operatorNetworks : [];
-  problems.push(...overlaps(stack, { networks: usable, operators }, folder, warn));
-  if (problems.length > 0 || !parsed.success) fail(stack, problems);
+  if (title === undefined) problems.push(...overlaps(stack, { networks: usable, operators }, folder, warn));
+  if (problems.length > 0 || !parsed.success) fail(stack, problems, title);
   return { ...parsed.data, networks: usable };
 }
 
@@ -292,7 +295,7 @@ function idProblems(given: unknown, stack: string): string[] {
 /** Refuses tenant settings in the platform stack; returns where verification runs. */
 export function platformSettings(
   config: Readonly<Record<string, string>>,
-  { secretKeys = engineSecretKeys() }: Surroundings = {},
+  { secretKeys = engineSecretKeys(), title }: Surroundings = {},
 ): { operatorNetworks: readonly string[]; recipients: readonly string[] } {
   const { given, problems } = settingsIn(config, secretKeys);
   // The other settings of tenants are here too: with the project file's defaults.
@@ -304,6 +307,6 @@ export function platformSettings(
   if (!parsed.success) problems.push(...problemsOf(parsed.error, given));
   problems.push(...twiceNamed(recipients));
   if (typeof id === "string" && id !== "") problems.push("id: the platform stack is no tenant: remove it");
-  if (problems.length > 0 || !parsed.success) fail("platform", problems);
+  if (problems.length > 0 || !parsed.success) fail("platform", problems, title);
   return parsed.data;
 }

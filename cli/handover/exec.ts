@@ -1,5 +1,5 @@
 // A program run with a tenant's credentials in its environment, and none of the administrator's.
-import { spawn } from "node:child_process";
+import { spawn, type ChildProcess } from "node:child_process";
 import { isatty } from "node:tty";
 import { parseRedisUrl } from "../../providers/clients/redis-url.ts";
 import { variables, type Connection } from "../connection.ts";
@@ -62,13 +62,15 @@ const passedOn = ["SIGTERM", "SIGHUP"] as const;
  */
 export async function runProgram(command: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
   const [program = "", ...args] = command;
-  const child = spawn(program, args, { stdio: "inherit", env, cwd: process.env["INIT_CWD"] ?? process.cwd() });
-  const pass = (signal: NodeJS.Signals) => void child.kill(signal);
-  const passOutsideTerminal = (signal: NodeJS.Signals) => void (isatty(0) || child.kill(signal));
+  let child: ChildProcess | undefined;
+  const pass = (signal: NodeJS.Signals) => void child?.kill(signal);
+  const passOutsideTerminal = (signal: NodeJS.Signals) => void (isatty(0) || child?.kill(signal));
+  // Before the program runs: a signal that comes at once must not end us and leave it behind.
   for (const signal of passedOn) process.on(signal, pass);
   for (const signal of fromTerminal) process.on(signal, passOutsideTerminal);
   try {
     const [code, signal] = await new Promise<[number | null, NodeJS.Signals | null]>((done, fail) => {
+      child = spawn(program, args, { stdio: "inherit", env, cwd: process.env["INIT_CWD"] ?? process.cwd() });
       child.on("error", (cause: NodeJS.ErrnoException) => {
         // Of a shell, too, these are its exit codes.
         process.exitCode = cause.code === "ENOENT" ? 127 : 126;

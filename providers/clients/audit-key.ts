@@ -3,11 +3,11 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { mkdir, readdir, readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Problem } from "../../errors/problem.ts";
 import { keyIdOf } from "./audit-chain.ts";
 import { writeAtomically } from "./files.ts";
 import { checkPrivate, makePrivate } from "./private-folder.ts";
+import { projectFolder } from "./place.ts";
 import { secretsDir } from "./secrets-dir.ts";
 
 /** The files of one audit log. */
@@ -42,7 +42,7 @@ export type TrustedKeys = Map<string, KeyObject>;
 /** TENANT_AUDIT_DIR, relative to the checkout; default `platform` in the secrets folder. */
 export function auditDir(env: NodeJS.ProcessEnv = process.env): string {
   const own = env["TENANT_AUDIT_DIR"];
-  return own ? resolve(fileURLToPath(new URL("../..", import.meta.url)), own) : join(secretsDir(env), "platform");
+  return own ? resolve(projectFolder(), own) : join(secretsDir(env), "platform");
 }
 
 /** Where the files of the log are. @param log the log's id: a UUID */

@@ -1,13 +1,13 @@
 // Events that the platform database could not take: kept on disk, delivered later, in order, once.
 import { readdir, readFile, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Problem } from "../../errors/problem.ts";
 import { emitEvent, newEventId, type NewEvent } from "./audit.ts";
 import { writeAtomically } from "./files.ts";
 import { withPlatform } from "./platform-db.ts";
 import { checkPrivate, makePrivate } from "./private-folder.ts";
 import { servers, type Servers } from "./servers.ts";
+import { projectFolder } from "./place.ts";
 
 type PlatformServer = Pick<Servers, "postgresql">;
 
@@ -27,7 +27,7 @@ export interface Delivery {
 
 /** TENANT_OUTBOX_DIR, relative to the checkout; default `.local/outbox`. */
 export function outboxDir(env: NodeJS.ProcessEnv = process.env): string {
-  return resolve(fileURLToPath(new URL("../..", import.meta.url)), env["TENANT_OUTBOX_DIR"] || ".local/outbox");
+  return resolve(projectFolder(), env["TENANT_OUTBOX_DIR"] || ".local/outbox");
 }
 
 /**

@@ -1,6 +1,6 @@
 // The folder of a tenant's key and encrypted credentials (plan, section 6).
 import { join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { projectFolder } from "./place.ts";
 
 /** The files of one tenant. The plaintext of `encrypted` never exists as a file. */
 export interface SecretFiles {
@@ -16,9 +16,9 @@ export interface SecretFiles {
   readonly staged: string;
 }
 
-/** TENANT_SECRETS_DIR, relative to the checkout; default `.secrets/tenants`. */
+/** TENANT_SECRETS_DIR, relative to the checkout (or, for the package, to the project); default `.secrets/tenants`. */
 export function secretsDir(env: NodeJS.ProcessEnv = process.env): string {
-  return resolve(fileURLToPath(new URL("../..", import.meta.url)), env["TENANT_SECRETS_DIR"] || ".secrets/tenants");
+  return resolve(projectFolder(), env["TENANT_SECRETS_DIR"] || ".secrets/tenants");
 }
 
 /** Where the files of `tenant` are. */

@@ -1,0 +1,5 @@
+#!/usr/bin/env node
+// npx tenant COMMAND
+import { main } from "./cli.ts";
+
+await main(process.argv);
