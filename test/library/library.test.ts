@@ -1,6 +1,6 @@
 // The package in somebody else's program: built, packed, put into node_modules of examples/library, which the real engine runs on
 // the real stores.
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { tenantNames } from "../../components/names.ts";
@@ -76,8 +76,17 @@ it("does nothing when it is imported: no output, no file, no server asked", asyn
 });
 
 it("has types: the program is right, and a mistake in it is seen", async () => {
+  const mistake = `import { Tenant } from "tenant-storage";
+// @ts-expect-error no such argument
+new Tenant("wrong", { id: "wrong", network: [], bucketQuotas: 5 });
+// @ts-expect-error no such distance
+new Tenant("wrong", { id: "wrong", network: [], qdrantDistance: "Near" });
+`;
+  writeFileSync(join(project, "mistake.ts"), mistake);
+  const config = { extends: "./tsconfig.json", files: ["index.ts", "mistake.ts"] };
+  writeFileSync(join(project, "tsconfig.all.json"), JSON.stringify(config));
   const tsc = join(root, "node_modules/typescript/bin/tsc");
-  await done(run(process.execPath, [tsc, "-p", project], {}, project));
+  await done(run(process.execPath, [tsc, "-p", "tsconfig.all.json"], {}, project));
 });
 
 it("makes a tenant that is proven, with the program's own component on it", async () => {
