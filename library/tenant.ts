@@ -25,6 +25,11 @@ export interface TenantArgs {
    */
   readonly recipients?: readonly string[];
   /**
+   * What the registry shows of the tenant beside its id, such as `{ plan: "gold" }`.
+   * @default {}
+   */
+  readonly labels?: Readonly<Record<string, string>>;
+  /**
    * Lets a destroy delete a tenant that holds data. For one run, `TENANT_CONFIRM_DESTROY=ID pulumi destroy` does too.
    * @default false
    */
@@ -71,6 +76,21 @@ export interface TenantArgs {
   readonly qdrantVectorSize?: number;
   /** @default "Cosine" */
   readonly qdrantDistance?: "Cosine" | "Dot" | "Euclid" | "Manhattan";
+  /**
+   * Parts the collection is cut into, for the nodes of a cluster. Only an empty collection can be cut anew.
+   * @default 1
+   */
+  readonly qdrantShards?: number;
+  /**
+   * Nodes of a cluster that have a copy of each part. A change copies or drops.
+   * @default 1
+   */
+  readonly qdrantReplicas?: number;
+  /**
+   * Copies that have taken a write before it is answered; at most `qdrantReplicas`.
+   * @default 1
+   */
+  readonly qdrantWriteConsistency?: number;
   /**
    * Payload indexes by field, such as `{ document_id: "keyword" }`: the tenant's token may not make them.
    * @default {}

@@ -16,9 +16,10 @@ export class Shop extends ComponentResource {
   constructor(name: string, { storage }: ShopArgs, opts?: ComponentResourceOptions) {
     super("shop:index:Shop", name, {}, opts);
     const session = new RandomPassword(`${name}-session`, { length: 44, special: false }, { parent: this });
-    const settings = all([storage.variables, session.result]).apply(
-      ([variables, key]): Record<string, string> => ({ ...variables, SESSION_KEY: key }),
-    );
+    const settings = all([storage.variables, session.result]).apply(([variables, key]): Record<string, string> => ({
+      ...variables,
+      SESSION_KEY: key,
+    }));
     this.settings = secret(settings);
     this.registerOutputs();
   }
