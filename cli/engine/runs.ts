@@ -1,6 +1,6 @@
 // The runs of pulumi that commands of this checkout began. pulumi's lock says who holds a stack, not whether he still lives: with
 // these records a command can tell a run that is at work from what a killed one left behind.
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -47,13 +47,14 @@ export function recordRun(pid: number | undefined, args: readonly string[]): (en
   writeFileSync(fileOf(run.pid), JSON.stringify({ stack, pulumi: run, command, namespace: space } satisfies Run));
   return (end) => {
     if (end !== "killed") rmSync(fileOf(run.pid), { force: true });
+    // Nobody held the stack but this one.
     if (end === "succeeded") forgetDead(stack);
   };
 }
 
-/** Nobody held the stack but the run that succeeded: no lock needs a dead run's record to be understood. */
-function forgetDead(stack: string): void {
-  for (const name of readdirSync(folder)) {
+/** For when no lock of the stack is left: then none needs a dead run's record to be understood. */
+export function forgetDead(stack: string): void {
+  for (const name of existsSync(folder) ? readdirSync(folder) : []) {
     const run = readRun(join(folder, name));
     if (run?.stack === stack && !isAlive(run.pulumi)) rmSync(join(folder, name), { force: true });
   }

@@ -5,6 +5,7 @@ import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { root } from "../../toolchain/paths.ts";
 import { runPulumi } from "./command.ts";
+import { forgetDead } from "./runs.ts";
 
 /** The project's name in Pulumi.yaml. */
 const project = "tenant-storage";
@@ -29,6 +30,7 @@ const beginnings = (stack: string): string[] => [
 
 /** Removes what the backend kept of a stack that is gone, where it can. Safe to repeat. */
 export async function removeStateFiles(stack: string): Promise<StateFiles> {
+  forgetDead(stack);
   const url = process.env["PULUMI_BACKEND_URL"] || (await loggedInTo());
   const backend = withoutCredentials(url);
   if (url.startsWith("file://")) return { backend, removed: await removeFiles(folderOf(url), stack), left: null };

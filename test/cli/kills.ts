@@ -1,120 +1,122 @@
-// kill -9 at random moments: of the command, of pulumi, of one of its plugins, of a store. The next command has to converge.
-import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
-import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, it } from "vitest";
+// kill -9 at random moments of a tenant's life: of the command, of pulumi, of what pulumi runs, of each store. The next command has
+// to converge, and nothing may stay that should not, in any store, in the backend or on the disk.
+import { isDeepStrictEqual } from "node:util";
+import { describe, expect, it, onTestFailed } from "vitest";
 import { storeNames } from "../../local/settings.ts";
-import { editStackFile, pulumi, remains, startAll, startTenant, storeFolder, tenant, type Running } from "./world.ts";
+import { readIdentities } from "../../providers/clients/age-identities.ts";
+import { readCredentials, type Credentials } from "../../providers/clients/credentials.ts";
+import { secretFiles } from "../../providers/clients/secrets-dir.ts";
+import { answers, refused, works } from "../rotation/answers.ts";
+import { until } from "./faults.ts";
+import { abandoned, filesNamed, holdings, unfinished, whole, type Holdings } from "./holdings.ts";
+import { killAfter, random, victimsOf } from "./victims.ts";
+import { editStackFile, everything, remains, startAll, startTenant, tenant } from "./world.ts";
 
-/** Every life has four of them. `TENANT_KILLS=40 npm test -- cli/tenant -t "at random"` for more. */
-const lives = Math.ceil(Number(process.env["TENANT_KILLS"] ?? 4) / 4);
-/** Printed, so that a failure can be repeated; the moment within a run is never quite the same. */
+/** Every life has six. `TENANT_KILLS=60 npm test -- cli/tenant -t "at random"` for more. */
+const lives = Math.ceil(Number(process.env["TENANT_KILLS"] ?? 6) / 6);
+/** In the test's name, so that a failure can be repeated; the moment within a run is never quite the same. */
 const seed = Number(process.env["TENANT_KILLS_SEED"] ?? Date.now() % 100_000);
 
-const victims = ["command", "pulumi", "plugin", "store"] as const;
-type Victim = (typeof victims)[number];
-
-/** Mulberry32: the same seed, the same moments. */
-function random(state: number): () => number {
-  let at = state;
-  return () => {
-    at = (at + 0x6d2b79f5) | 0;
-    let t = Math.imul(at ^ (at >>> 15), 1 | at);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
-const childrenOf = (pid: number): number[] => {
-  try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
-  } catch {
-    return []; // It has ended.
-  }
-};
-const named = (pid: number): string => {
-  try {
-    return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
-  } catch {
-    return "";
-  }
+/** Who asked for more than the usual ones watches. */
+const tell = (text: string): void => {
+  if (process.env["TENANT_KILLS"] !== undefined) process.stdout.write(`  ${text}\n`);
 };
 
-/** Whom to kill now; undefined when there is nobody of the kind at this moment. */
-function processOf(victim: Victim, running: Running, pick: <T>(of: readonly T[]) => T | undefined): number | undefined {
-  if (victim === "command") return running.pid;
-  if (victim === "store") {
-    const record = join(storeFolder(pick(storeNames) ?? "redis"), "..", "run");
-    const file = join(record, `${pick(storeNames) ?? "redis"}.json`);
-    return (JSON.parse(readFileSync(file, "utf8")) as { pid: number }).pid;
-  }
-  const pulumi = childrenOf(running.pid).find((pid) => named(pid) === "pulumi");
-  if (pulumi === undefined || victim === "pulumi") return pulumi;
-  const { stdout } = spawnSync("ps", ["-o", "pid=", "-s", String(pulumi)], { encoding: "utf8" });
-  return pick(
-    stdout
-      .split("\n")
-      .map(Number)
-      .filter((pid) => pid > 0 && pid !== pulumi),
-  );
-}
+/** Milliseconds that each command takes here, as far as it is known: a moment is somewhere in them. */
+const took = new Map<string, number>();
 
-/** What the state says was begun and not ended. */
-async function pendingOf(id: string): Promise<unknown[]> {
-  const { stdout } = await pulumi(["stack", "export", "--stack", id]);
-  const { deployment } = JSON.parse(stdout) as { deployment: { pending_operations?: unknown[] } };
-  return deployment.pending_operations ?? [];
-}
+/** The names of the credentials in the SOPS file that do not say what they said before. */
+const changed = (before: Credentials, after: Credentials): string[] =>
+  Object.keys(before).filter((key) => before[key as keyof Credentials] !== after[key as keyof Credentials]);
+
+const command = ([name = ""]: readonly string[]): string => name;
+
+/** Every secret, the key they are encrypted with too. */
+const rotate = (id: string): string[] => [
+  ...["rotate", id, "--age-key"],
+  ...["minio", "postgresql", "qdrant", "redis", "api"].flatMap((secret) => ["--store", secret]),
+];
 
 export function killsTests(): void {
   describe("killed", () => {
     it.each(Array.from({ length: lives }, (_, index) => seed + index))(
       "at random moments of its life, seed %i: the next command converges",
-      async (one) => {
-        const next = random(one);
-        const pick = <T>(of: readonly T[]): T | undefined => of[Math.floor(next() * of.length)];
-        const order = victims.toSorted(() => next() - 0.5);
-        const id = `killed${one}`;
-        let turn = 0;
+      async (life) => {
+        const next = random(life);
+        const victims = victimsOf(life, next);
+        const id = `killed${life}`;
+        const { key } = secretFiles(id);
+        const secrets = async () => [await readCredentials(id), await readIdentities(key)] as const;
+        const before = await everything();
+        onTestFailed(({ task }) => tell(`${id} FAILED: ${task.result?.errors?.[0]?.message ?? ""}`));
 
-        /** Runs the command, kills somebody in the middle of it, and lets it end. */
+        /** Runs the command, kills somebody in the middle of it, and lets it end. Returns what happened, for people. */
         const killedIn = async (args: readonly string[]): Promise<string> => {
-          const victim = order[turn++ % order.length] ?? "command";
-          const moment = 200 + next() * 6000;
+          const victim = victims.shift() ?? "command";
+          const moment = 100 + next() * (took.get(command(args)) ?? 6000);
           const running = startTenant(args);
-          await Promise.race([sleep(moment), running.ended]);
-          const pid = processOf(victim, running, pick);
-          const what = pid === undefined ? "" : named(pid);
-          if (pid !== undefined && what !== "") process.kill(pid, "SIGKILL");
+          const name = await killAfter(moment, victim, running, next);
           const { code, stderr } = await running.ended;
-          if (victim === "store") await startAll();
-          return `${args[0]}, ${victim} (${what}) killed after ${Math.round(moment)} ms, ended with ${code}:\n${stderr}`;
+          if ((storeNames as readonly string[]).includes(victim)) await startAll();
+          const what = name === undefined ? "nobody" : victim === name ? name : `${victim} (${name})`;
+          const story = `${command(args)}: ${what} killed after ${Math.round(moment)} ms, ended with ${code}`;
+          tell(`${id} ${story}`);
+          // One that could still speak says what to type.
+          if (code === 1) expect(stderr, story).toMatch(/npm run tenant -- [a-z]+ killed\d+|pulumi cancel --stack/);
+          return `${story}:\n${stderr}`;
         };
-        const works = async (args: readonly string[], story: string): Promise<void> => {
-          const { code, stderr } = await tenant(args);
-          expect(code, `${story}\n--- the next command:\n${stderr}`).toBe(0);
-          expect(await pendingOf(id), story).toEqual([]);
+
+        /** Types it again, and looks whether all is as if nobody had been killed. Returns the story so far. */
+        const converges = async (args: readonly string[], story: string, holds: () => Promise<Holdings>) => {
+          const begun = Date.now();
+          const { code, stdout, stderr } = await tenant(args);
+          const soFar = `${story}\n--- again:\n${stdout}${stderr}`;
+          expect(code, soFar).toBe(0);
+          took.set(command(args), Math.max(took.get(command(args)) ?? 0, Date.now() - begun));
+          expect(await unfinished(id), soFar).toEqual([]);
+          expect(await holdings(id), soFar).toEqual(await holds());
+          const verified = await tenant(["verify", id]);
+          expect(verified.code, `${soFar}\n--- verify:\n${verified.stdout}${verified.stderr}`).toBe(0);
+          return soFar;
         };
-        const verified = (story: string) => works(["verify", id], story);
+        const survives = async (args: readonly string[], holds: () => Promise<Holdings>): Promise<string> =>
+          converges(args, await killedIn(args), holds);
 
-        const provision = ["provision", id, "--network", `10.98.${one % 256}.0/24`];
-        const made = await killedIn(provision);
-        await works(provision, made);
-        await verified(made);
-
+        await survives(["provision", id, "--network", `10.98.${life % 256}.0/24`], async () => whole(id));
         editStackFile(id, (text) => text.replace("config:", "config:\n  tenant-storage:postgresqlConnectionLimit: 33"));
-        const updated = await killedIn(["provision", id]);
-        await works(["provision", id], updated);
-        await verified(updated);
+        await survives(["provision", id], async () => whole(id));
 
-        const removed = await killedIn(["deprovision", id]);
-        const again = await tenant(["deprovision", id]);
+        // The rotation of everything. At once, whoever reads the file finds a set that works.
+        const [first, firstKeys] = await secrets();
+        const killed = await killedIn(rotate(id));
+        const answer = async () => answers(id, await readCredentials(id));
+        await until(async () => isDeepStrictEqual(await answer(), works)).catch(() => undefined);
+        expect(await answer(), killed).toEqual(works);
+        // Killed at its very end, it is a second rotation.
+        const rotated = async () => whole(id, Number((await readCredentials(id)).minio_access_key.split("-").at(-1)));
+        const story = await converges(rotate(id), killed, rotated);
+        const [second, secondKeys] = await secrets();
+        expect(changed(first, second), story).toEqual(Object.keys(first));
+        expect(secondKeys, story).toHaveLength(1);
+        expect(secondKeys, story).not.toEqual(firstKeys);
+        expect(await answers(id, second), story).toEqual(works);
+        expect(await answers(id, first), story).toEqual(refused);
+
+        const { qdrant: [collection = ""] = [] } = whole(id);
+        const shut = async () => ({ ...(await rotated()), qdrant: [collection] });
+        await survives(["suspend", id], shut);
+        const letIn = await survives(["resume", id], rotated);
+        expect(await answers(id, second), letIn).toEqual(works);
+
+        const removed = await killedIn(["deprovision", id, "--confirm", id]);
+        const again = await tenant(["deprovision", id, "--confirm", id]);
+        const story2 = `${removed}\n--- again:\n${again.stdout}${again.stderr}`;
         // It may have been gone already.
-        if (again.code !== 0) expect(again.stderr, removed).toContain(`There is no tenant ${id}`);
-        expect(await remains(id), `${removed}\n${again.stderr}`).toEqual([]);
+        if (again.code !== 0) expect(again.stderr, story2).toContain(`There is no tenant ${id}`);
+        expect([...(await remains(id)), ...filesNamed(id), ...abandoned(id)], story2).toEqual([]);
+        expect(await everything(), story2).toEqual(before);
       },
-      600_000,
+      900_000,
     );
   });
 }

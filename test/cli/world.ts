@@ -17,7 +17,7 @@ import { tenantNames } from "../../components/names.ts";
 import { credentialsFile, readCredentials, type Credentials } from "../../local/credentials.ts";
 import { environment } from "../../local/environment.ts";
 import { resetStores, startStores, stopStores } from "../../local/lifecycle.ts";
-import { storeNames, type StoreName } from "../../local/settings.ts";
+import { stateDir, storeNames, type StoreName } from "../../local/settings.ts";
 import { events } from "../../providers/clients/audit.ts";
 import { readHba } from "../../providers/clients/hba-file.ts";
 import { minioClient } from "../../providers/clients/minio.ts";
@@ -159,6 +159,8 @@ export const startAll = async (): Promise<void> => void (await startStores(store
 export const storeFolder = (name: StoreName): string => join(stores.dir, name);
 export const secretsFolder = (id: string): string => join(secrets, id);
 export const temporaryFolder = join(folder, "temporary");
+/** Pulumi's: states, history, backups, locks. */
+export const backendFolder = join(stateDir(stores.dir), ".pulumi");
 
 /** Changes the text of a stack's file; of none, makes one. */
 export function editStackFile(id: string, edit: (text: string) => string): void {
