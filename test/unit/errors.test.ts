@@ -94,7 +94,7 @@ describe("on the command line", () => {
   });
 
   it.each([
-    ["cli/preview.ts", ["nosuchstack"], "stack-file"],
+    ["cli/tenant.ts", ["preview", "nosuchstack"], "tenant-unknown"],
     ["local/env.ts", [], "setup-failed"],
     ["gateway/print.ts", ["--qdrant", "a:1", "--qdrant-grpc", "a:2", "--key", "/k"], "usage"],
   ])("%s has codes too", async (file, args, code) => {
