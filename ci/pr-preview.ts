@@ -1,7 +1,7 @@
 // npm run pr-preview -- [--base REF] [--output FILE] [--pull NUMBER]: the comment of a pull request, made here as in CI.
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
 import { Command, InvalidArgumentError } from "commander";
 import { marker } from "../cli/fleet/markdown.ts";
 import { localDir, root } from "../toolchain/paths.ts";
@@ -55,7 +55,6 @@ try {
   await program.parseAsync();
   const { output, ...options } = program.opts<Options>();
   const file = resolve(process.env["INIT_CWD"] ?? ".", output);
-  mkdirSync(dirname(file), { recursive: true });
   // What git or the command line refuses makes no comment; an older one is not this one.
   rmSync(file, { force: true });
   await main({ ...options, output: file });

@@ -7,6 +7,7 @@ import { completionCommand } from "./commands/completion.ts";
 import { barCommand, unbarCommand } from "./commands/bar.ts";
 import { credentialsCommand } from "./commands/credentials.ts";
 import { deletionReportCommand } from "./commands/deletion-report.ts";
+import { destroyCommand } from "./commands/destroy.ts";
 import { deprovisionCommand } from "./commands/deprovision.ts";
 import { execCommand } from "./commands/exec.ts";
 import { exportCommand } from "./commands/export.ts";
@@ -67,6 +68,7 @@ Each command explains itself: npm run tenant -- provision --help`,
     ...[
       previewCommand(),
       upCommand(),
+      destroyCommand(),
       verifyCommand(),
       credentialsCommand(),
       execCommand(),

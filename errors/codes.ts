@@ -62,6 +62,10 @@ const codes = {
     meaning: "The tenant holds data, and nobody allowed to delete them. Nothing was deleted.",
     remedy: "`npm run tenant -- deprovision ID --confirm ID` deletes them.",
   },
+  "confirm-needed": {
+    meaning: "Many tenants would be deleted, and `--confirm` does not name exactly these. Nothing was deleted.",
+    remedy: "Read what the tenants hold; the message has the command that deletes them.",
+  },
   "provision-failed": {
     meaning: "A step failed. What this run had made of a new tenant is removed again; a tenant that existed stays.",
     remedy: "Remove the cause that the message names, then the same command.",

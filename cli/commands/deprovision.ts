@@ -58,26 +58,22 @@ async function deprovision(id: string, options: Options): Promise<void> {
   await useStackConfig(id);
   const { complain, note } = await import("../output.ts");
   const { dataOf, deprovisionTenant, finishDeprovision, refusal } = await import("../engine/deprovision.ts");
-  const { allowsDestroy, isAdopting } = await import("../engine/stack-file.ts");
+  const { allowsDestroy } = await import("../engine/stack-file.ts");
   const { findStack } = await import("../engine/workspace.ts");
   const { describeCounts } = await import("../../providers/clients/traces.ts");
 
   const stack = await findStack(id);
   if (stack === undefined) {
-    await requireGone(id);
+    const { requireNoTraces } = await import("../engine/removal.ts");
+    await requireNoTraces(id);
     const finished = await finishDeprovision(id, keepConfig === true);
     if (finished === undefined) throw await unknownTenant(id);
     note(`Tenant ${id} was gone already; what an interrupted run had left of Pulumi's state is removed too.`);
     if (bar) await barId(id, reason);
     return tell(id, json === true);
   }
-  if (isAdopting(id)) {
-    throw new Problem(
-      "adopt-unfinished",
-      `The adoption of tenant ${id} is not complete. Nothing was deleted. Finish it first: npm run tenant -- adopt ${id}. ` +
-        `Or leave the tenant as it is: npm run tenant -- adopt ${id} --give-up`,
-    );
-  }
+  const { refuseAdopting } = await import("../engine/removal.ts");
+  refuseAdopting(id);
   const counts = await dataOf(id);
   const holdsData = Object.values(counts).some((count: number) => count > 0);
   const confirmed = confirm === id;
@@ -142,19 +138,4 @@ async function tell(id: string, json: boolean): Promise<void> {
     say(`Recorded: ${found.event.event_type} ${found.event.event_id}`);
     say(`Report:   npm run tenant -- deletion-report ${id}`);
   }
-}
-
-/** There is no stack: of a tenant that is there, the state is elsewhere. */
-async function requireGone(id: string): Promise<void> {
-  const { tenantNames } = await import("../../components/names.ts");
-  const { servers } = await import("../../providers/clients/servers.ts");
-  const { listTraces, tracesOf } = await import("../../providers/clients/traces.ts");
-  const traces = await tracesOf(tenantNames(id), servers(), { keys: true });
-  if (traces.length === 0) return;
-  const { Problem } = await import("../errors.ts");
-  throw new Problem(
-    "backend-other",
-    `Tenant ${id} has no stack in ${process.env["PULUMI_BACKEND_URL"] ?? "Pulumi's backend"}, but it exists: ` +
-      `${listTraces(traces)}. Nothing was deleted. Use the backend it was made with: set PULUMI_BACKEND_URL`,
-  );
 }

@@ -90,9 +90,11 @@ async function preview(ids: readonly string[], options: Options): Promise<void> 
     because: change === undefined ? "These stacks were asked for." : reason(change),
   });
   if (options.output === undefined) return void process.stdout.write(text);
-  const { writeFile } = await import("node:fs/promises");
-  const { resolve } = await import("node:path");
-  await writeFile(resolve(process.env["INIT_CWD"] ?? ".", options.output), text);
+  const { mkdir, writeFile } = await import("node:fs/promises");
+  const path = await import("node:path");
+  const file = path.resolve(process.env["INIT_CWD"] ?? ".", options.output);
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeFile(file, text);
 }
 
 /** Also of a stack that could not be previewed at all. */

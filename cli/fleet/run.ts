@@ -12,6 +12,8 @@ export interface Job<T> extends Omit<Words<T>, "command"> {
   /** "Verifying" */
   readonly doing: string;
   readonly work: (id: string, reporter: Reporter) => Promise<T>;
+  /** What a retry of these needs behind their names. */
+  readonly suffix?: (ids: readonly string[]) => string;
   /** Written as soon as a run has ended, for what is too long for a table. */
   readonly details?: (id: string, value: T) => string;
 }
@@ -31,7 +33,7 @@ export async function runFleet<T>(
   if (ids.length === 0) note("No tenant is concerned: nothing to do.");
   const words: Words<T> = {
     ...job,
-    command: (some) => `npm run tenant -- ${job.name} ${some.join(" ")}${repeated(options)}`,
+    command: (some) => `npm run tenant -- ${job.name} ${some.join(" ")}${job.suffix?.(some) ?? ""}${repeated(options)}`,
   };
   const outcomes = ids.length === 0 ? [] : await runAll(job, order, { parallel, failFast, words });
   const { failed, notBegun } = endsOf(outcomes, words);

@@ -2,14 +2,17 @@
 import type { Labels } from "../../components/labels.ts";
 import { Problem } from "../errors.ts";
 import { complain, note } from "../output.ts";
-import { similar } from "../tenants.ts";
+import { configuredTenants, similar } from "../tenants.ts";
 import type { Change } from "./changed.ts";
 import type { FleetOptions } from "./options.ts";
 import type { Order } from "./scheduler.ts";
 import { matches, parseSelection, type Condition } from "./selection.ts";
 
-/** Where the tenants of a command are found: `files` in stacks/ (what is to be made), `registry` in the platform database (what is there). */
-export type Source = "files" | "registry";
+/**
+ * Where the tenants of a command are found: `files` in stacks/ (what is to be made); `registry` in the platform database (what is
+ * there); `reserved` (also what is half made or half deleted; by name, what only has a file, too).
+ */
+export type Source = "files" | "registry" | "reserved";
 
 /** One that may be chosen. */
 interface Candidate {
@@ -68,11 +71,7 @@ function refuseMixed(ids: readonly string[], { all, select, changedSince }: Flee
 }
 
 async function candidates(source: Source, withPlatform: boolean): Promise<Candidate[]> {
-  if (source === "registry") {
-    const { withPlatform: connect } = await import("../../providers/clients/platform-db.ts");
-    const { listTenants } = await import("../../providers/clients/registry.ts");
-    return (await connect(listTenants)).map(({ tenant_id: id, labels }) => ({ id, labels }));
-  }
+  if (source !== "files") return recorded(source);
   const { stacksWithFiles } = await import("../engine/preview.ts");
   const { labelsOf } = await import("../engine/stack-file.ts");
   return (
@@ -83,9 +82,23 @@ async function candidates(source: Source, withPlatform: boolean): Promise<Candid
   );
 }
 
+async function recorded(source: Source): Promise<Candidate[]> {
+  const { withPlatform } = await import("../../providers/clients/platform-db.ts");
+  const { listTenants } = await import("../../providers/clients/registry.ts");
+  return withPlatform(async (client) => {
+    const registered = (await listTenants(client)).map(({ tenant_id: id, labels }) => ({ id, labels }));
+    if (source === "registry") return registered;
+    const { rows } = await client.query<{ id: string }>(
+      `SELECT tenant_id AS id FROM public.reservations r
+       WHERE NOT EXISTS (SELECT FROM public.tenants t WHERE t.tenant_id = r.tenant_id) ORDER BY 1`,
+    );
+    return [...registered, ...rows.map(({ id }) => ({ id, labels: {} }))];
+  });
+}
+
 /** The named ones, each once. All unknown ones are told at once. */
 function named(ids: readonly string[], found: readonly Candidate[], source: Source): string[] {
-  const known = found.map(({ id }) => id);
+  const known = [...found.map(({ id }) => id), ...(source === "reserved" ? configuredTenants() : [])];
   const unknown = [...new Set(ids)].filter((id) => !known.includes(id));
   if (unknown.length === 0) return [...new Set(ids)];
   const lines = unknown.map((id) => {

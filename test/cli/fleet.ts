@@ -5,9 +5,12 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it, vi } from "vitest";
 import { marker } from "../../cli/fleet/markdown.ts";
+import { withRedis } from "../../providers/clients/redis.ts";
+import { servers } from "../../providers/clients/servers.ts";
 import {
   checkoutFolder,
   editStackFile,
+  prPreview,
   remains,
   secretsFolder,
   sql,
@@ -68,7 +71,7 @@ export function fleetTests(bystander: string): void {
     });
 
     it("are verified by label; when the canary fails, nobody else is begun", async () => {
-      const well = await tenant(["verify", "--select", "plan=gold,wave!=first", "--json"]);
+      const well = await tenant(["verify", "--select", "plan=gold,wave!=first", "--parallel", "1", "--json"]);
       expect(outcomes(well.stdout), well.stderr).toEqual(["fleet2 done", "fleet3 done"]);
       await sql("ALTER ROLE tenant_fleet1_user NOLOGIN");
       const badly = await tenant(["verify", "--all", "--canary", "fleet1", "--json"]).finally(() =>
@@ -114,9 +117,9 @@ export function fleetTests(bystander: string): void {
         editStackFile("fleet1", (text) => text.replace("wave: first", "wave: second"));
         editStackFile("fleet2", (text) => text.replace("{plan: gold}", "{plan: gold, wave: second}"));
         git("commit", "-qam", "labels");
-        const target = join(temporaryFolder, "preview.md");
+        const target = join(temporaryFolder, "made", "preview.md");
         const args = ["preview", "--changed-since", "main", "--markdown"];
-        const one = await tenant([...args, "--output", target]);
+        const one = await prPreview(["--base", "main", "--output", target]);
         expect(one.code, one.stderr).toBe(0);
         const text = readFileSync(target, "utf8");
         expect(text.split("\n")[0]).toBe(marker);
@@ -169,6 +172,37 @@ export function fleetTests(bystander: string): void {
         all.map((one) => one.code),
         all.map((one) => one.stderr).join("\n"),
       ).toEqual([0, 0]);
+    });
+
+    it("are rotated, and deleted only when the confirmation names exactly them", async () => {
+      const rotated = await tenant(["rotate", "fleet1", "fleet2", "--store", "api", "--json"]);
+      expect(outcomes(rotated.stdout), rotated.stderr).toEqual(["fleet1 done", "fleet2 done"]);
+
+      await withRedis(servers(), (client) => client.set("tenant:fleet1:cache:one", "kept"));
+      const asked = await tenant(["destroy", "--select", "plan=gold"]);
+      expect(asked.code).toBe(1);
+      expect(asked.stderr).toMatch(/│ fleet1 │ 0 objects, 0 tables, 0 points, 1 keys +│/);
+      expect(asked.stderr).toContain(
+        "To delete them: npm run tenant -- destroy --select 'plan=gold' --confirm fleet1,fleet2,fleet3,fleet4",
+      );
+      for (const wrong of ["fleet1", "4", "fleet1,fleet2,fleet3", "yes"]) {
+        const { code, stderr } = await tenant(["destroy", "--select", "plan=gold", "--confirm", wrong]);
+        expect(code).toBe(1);
+        expect(stderr).toContain("does not name these tenants. Nothing was deleted.");
+      }
+      expect(await withRedis(servers(), (client) => client.get("tenant:fleet1:cache:one"))).toBe("kept");
+
+      const gone = await tenant([
+        "destroy",
+        "--select",
+        "plan=gold",
+        "--confirm",
+        "fleet4,fleet3,fleet2,fleet1",
+        "--json",
+      ]);
+      expect(outcomes(gone.stdout), gone.stderr).toEqual(["fleet1 done", "fleet2 done", "fleet3 done", "fleet4 done"]);
+      expect((await Promise.all(["fleet1", "fleet2", "fleet3", "fleet4"].map(remains))).flat()).toEqual([]);
+      expect((await tenant(["verify", bystander])).code).toBe(0);
     });
   });
 }

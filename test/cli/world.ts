@@ -128,6 +128,11 @@ export async function tenant(args: readonly string[], env: NodeJS.ProcessEnv = {
   return startTenant(args, env).ended;
 }
 
+/** `npm run pr-preview -- ARGS` */
+export async function prPreview(args: readonly string[]): Promise<Ran> {
+  return start(process.execPath, ["ci/pr-preview.ts", ...args], unset).ended;
+}
+
 /** What `npm run demo` does once the toolchain is there. */
 export async function demo(): Promise<Ran> {
   const code = "const { provisionDemo } = await import('./cli/engine/demo.ts'); await provisionDemo();";
