@@ -53,7 +53,7 @@ export function killsTests(): void {
         /** Runs the command, kills somebody in the middle of it, and lets it end. Returns what happened, for people. */
         const killedIn = async (args: readonly string[]): Promise<string> => {
           const victim = victims.shift() ?? "command";
-          const moment = 100 + next() * (took.get(command(args)) ?? 6000);
+          const moment = 100 + next() * (took.get(command(args)) ?? 6000) * 0.8;
           const running = startTenant(args);
           const name = await killAfter(moment, victim, running, next);
           const { code, stderr } = await running.ended;
@@ -75,7 +75,9 @@ export function killsTests(): void {
           took.set(command(args), Math.max(took.get(command(args)) ?? 0, Date.now() - begun));
           expect(await unfinished(id), soFar).toEqual([]);
           expect(await holdings(id), soFar).toEqual(await holds());
-          const verified = await tenant(["verify", id]);
+          let verified = await tenant(["verify", id]);
+          // Nothing was changed meanwhile: a machine that is busy may make a check wait for longer than it does.
+          if (verified.stdout.includes("timeout expired")) verified = await tenant(["verify", id]);
           expect(verified.code, `${soFar}\n--- verify:\n${verified.stdout}${verified.stderr}`).toBe(0);
           return soFar;
         };
