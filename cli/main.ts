@@ -12,8 +12,10 @@ import { deprovisionCommand } from "./commands/deprovision.ts";
 import { execCommand } from "./commands/exec.ts";
 import { exportCommand } from "./commands/export.ts";
 import { listCommand } from "./commands/list.ts";
+import { metricsCommand } from "./commands/metrics.ts";
 import { previewCommand } from "./commands/preview.ts";
 import { provisionCommand } from "./commands/provision.ts";
+import { reportCommand } from "./commands/report.ts";
 import { restoreCommand } from "./commands/restore.ts";
 import { resumeCommand, suspendCommand } from "./commands/suspend.ts";
 import { rotateCommand } from "./commands/rotate.ts";
@@ -75,6 +77,7 @@ Each command explains itself: npm run tenant -- provision --help`,
       listCommand(),
       auditCommand(),
     ],
+    ...[reportCommand(), metricsCommand()],
     ...[exportCommand(), restoreCommand(), deletionReportCommand(), barCommand(), unbarCommand()],
     completionCommand(),
   ];

@@ -79,6 +79,7 @@ export async function verifyTenant(id: string, options: VerifyOptions = {}): Pro
   const checks = stores.flat();
   return {
     tenant_id: id,
+    against: other.id,
     ...(suspended ? { suspended } : {}),
     checks,
     overall_pass: checks.every((check) => check.pass),

@@ -27,6 +27,8 @@ export interface Check {
 /** A tenant's report. */
 export interface Report {
   readonly tenant_id: string;
+  /** The tenant that had to be out of reach; left out by earlier versions, which took the canary. */
+  readonly against?: string;
   /** The checks prove that the tenant is shut out; left out otherwise. */
   readonly suspended?: true;
   readonly checks: readonly Check[];

@@ -32,11 +32,11 @@ export function s3Code(error: unknown): string | undefined {
 
 /**
  * One GET of the admin API (`/minio/admin/v3/…`), which is signed like S3; undefined when the server knows no such thing.
- * Source: MinIO's madmin-go, user-info, info-canned-policy and get-bucket-quota (their answers are plain JSON).
+ * Source: MinIO's madmin-go, the calls whose answers are plain JSON.
  */
 export async function minioAdminGet(
   client: Client,
-  call: "user-info" | "info-canned-policy" | "get-bucket-quota",
+  call: "user-info" | "info-canned-policy" | "get-bucket-quota" | "info" | "datausageinfo",
   query: Record<string, string>,
 ): Promise<unknown> {
   const response = await client.makeRequestAsync(

@@ -35,6 +35,35 @@ export async function countKeys(nodes: readonly ConnectedNode[], prefix: string)
   return counts.reduce((sum, count) => sum + count, 0);
 }
 
+/**
+ * How many keys each tenant has, by id: one walk over all of them.
+ * @param limit keys that are looked at; beyond it, or once `signal` is aborted, the walk ends and is not `complete`
+ */
+export async function countKeysByTenant(
+  nodes: readonly ConnectedNode[],
+  limit: number,
+  signal: AbortSignal,
+): Promise<{ readonly counts: ReadonlyMap<string, number>; readonly complete: boolean }> {
+  const counts = new Map<string, number>();
+  let seen = 0;
+  const enough = new Error("enough");
+  try {
+    await onMasters(nodes, (client) =>
+      eachKeyBatch(client, "tenant:", async (keys) => {
+        seen += keys.length;
+        if (seen > limit || signal.aborted) throw enough;
+        for (const key of keys) {
+          const id = key.subarray(7, key.indexOf(":", 7)).toString("latin1");
+          counts.set(id, (counts.get(id) ?? 0) + 1);
+        }
+      }),
+    );
+  } catch (error) {
+    if (seen <= limit && !signal.aborted) throw error;
+  }
+  return { counts, complete: seen <= limit && !signal.aborted };
+}
+
 /** Deletes every key that starts with `prefix`. */
 export async function removeKeys(nodes: readonly ConnectedNode[], prefix: string): Promise<void> {
   await onMasters(nodes, (client) =>
