@@ -59,7 +59,7 @@ export function table(
   rows: readonly Html[],
 ): Html {
   const columns = head.map((one) => (typeof one === "string" ? { title: one } : one));
-  return html`<div class="scroll" role="region" aria-label="${label}" tabindex="0">
+  return html`<div class="scroll" role="region" aria-label="Table: ${label}" tabindex="0">
     <table class="${className}">
       <thead>
         <tr>

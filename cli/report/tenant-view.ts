@@ -132,7 +132,7 @@ const passed: Readonly<Record<Result, string>> = {
 };
 const failed = { ...passed, ALLOWED: "Not refused" } as const;
 
-function driftList({ drift }: TenantState, now: string): Html | undefined {
+function driftList({ id: tenant, drift }: TenantState, now: string): Html | undefined {
   if (drift === null || drift.findings.length === 0) return undefined;
   const rows = drift.findings.map(
     ({ resource, kind, detail }) =>
@@ -143,7 +143,7 @@ function driftList({ drift }: TenantState, now: string): Html | undefined {
       </tr>`,
   );
   return html`<h3>Drift <small>${ago(drift.at, now)}</small></h3>
-    ${table("Drift", "drift", ["Resource", "", "Difference"], rows)}`;
+    ${table(`Drift of ${tenant}`, "drift", ["Resource", "How", "Difference"], rows)}`;
 }
 
 function credentials({ id, credentials: all }: TenantState, now: string): Html {

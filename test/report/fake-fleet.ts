@@ -1,11 +1,15 @@
 // Rows of many tenants, written past the provisioning: some fail, drift, are suspended, old or incomplete; some bring markup.
 import type { Client } from "pg";
+import { readFleet, type Fleet } from "../../cli/report/fleet.ts";
 import { minio } from "../../cli/verify/minio.ts";
 import { postgresql } from "../../cli/verify/postgresql.ts";
 import { qdrant } from "../../cli/verify/qdrant.ts";
 import { redis } from "../../cli/verify/redis.ts";
 import type { Check } from "../../cli/verify/report.ts";
 import { newEventId } from "../../providers/clients/audit.ts";
+import { ensurePlatformSchema, writerRole } from "../../providers/clients/platform-db.ts";
+import { adminClient, closeSession, withAdmin } from "../../providers/clients/postgresql.ts";
+import { servers } from "../../providers/clients/servers.ts";
 
 /** What somebody would write to run something in the page. */
 export const markup = `<script>alert(1)</script><img src=x onerror="alert('2')"> & "quoted" \u202egnp.exe`;
@@ -146,4 +150,23 @@ function events({ id, made, verified, fails }: Fake, index: number): object[] {
     details,
     created_at,
   }));
+}
+
+/** Runs `work` on a platform database of its own that has so many tenants, as the role that commands read with. */
+export async function withFakeFleet<T>(
+  tenants: number,
+  work: (read: (only?: readonly string[]) => Promise<Fleet>, admin: Client) => Promise<T>,
+): Promise<T> {
+  const database = `fake_fleet_${process.pid}_${tenants}`;
+  await withAdmin((client) => client.query(`CREATE DATABASE ${database} TEMPLATE template0`));
+  try {
+    await withAdmin(ensurePlatformSchema, database);
+    return await withAdmin(async (admin) => {
+      await fakeFleet(admin, tenants);
+      const reader = await adminClient(servers(), database, { role: writerRole });
+      return work(async (only) => readFleet(reader, only), admin).finally(async () => closeSession(reader));
+    }, database);
+  } finally {
+    await withAdmin((client) => client.query(`DROP DATABASE ${database} WITH (FORCE)`));
+  }
 }
