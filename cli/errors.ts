@@ -60,6 +60,7 @@ export function withoutSecrets(text: string, env: NodeJS.ProcessEnv = process.en
     "PULUMI_CONFIG_PASSPHRASE",
     "EXPORT_S3_SECRET_KEY",
     "AWS_SECRET_ACCESS_KEY",
+    "TENANT_WEBHOOK_SECRET",
   ]
     .map((name) => env[name] ?? "")
     .filter((secret) => secret.length >= 8);

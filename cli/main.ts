@@ -64,6 +64,7 @@ Each command explains itself: npm run tenant -- provision --help`,
         showPrograms();
       }
       await deliverKeptEvents();
+      await deliverKeptNotifications();
     });
   const commands = [
     ...[provisionCommand(), deprovisionCommand(), adoptCommand(), suspendCommand(), resumeCommand(), rotateCommand()],
@@ -90,6 +91,14 @@ function packageVersion(): string {
     version: string;
   };
   return version;
+}
+
+/** What could not be said to the webhook earlier. */
+async function deliverKeptNotifications(): Promise<void> {
+  const { hasKeptNotifications } = await import("./kept-events.ts");
+  if (!hasKeptNotifications()) return;
+  const { deliverKept } = await import("./notify/index.ts");
+  await deliverKept();
 }
 
 /** Audit events that the platform database could not take earlier. Without any, this costs nothing. */

@@ -110,20 +110,19 @@ function whatIsLeft(id: string, { removed, left, problems, kept }: RolledBack, i
 /** The event; when the platform database cannot take it, it waits on disk for the next command. */
 async function record(id: string, { step, urn, cause }: Failure, { left }: RolledBack): Promise<string> {
   const { emitOrKeep } = await import("../../providers/clients/outbox.ts");
-  const emitted = await emitOrKeep({
-    tenant: id,
-    type: "TENANT_PROVISION_FAILED",
-    details: {
-      component: "provisioning-orchestrator",
-      status: "failed",
-      failed_step: step?.number ?? null,
-      step: step?.name ?? null,
-      resource: urn === undefined ? null : resourceName(urn),
-      cause: withoutSecrets(cause).slice(0, 2000),
-      rolled_back: left.length === 0,
-      left,
-    },
-  });
+  const details = {
+    component: "provisioning-orchestrator",
+    status: "failed",
+    failed_step: step?.number ?? null,
+    step: step?.name ?? null,
+    resource: urn === undefined ? null : resourceName(urn),
+    cause: withoutSecrets(cause).slice(0, 2000),
+    rolled_back: left.length === 0,
+    left,
+  };
+  const emitted = await emitOrKeep({ tenant: id, type: "TENANT_PROVISION_FAILED", details });
+  const { notify } = await import("../notify/index.ts");
+  await notify({ id: emitted.eventId, type: "tenant.provision_failed", tenant: id, details });
   if (emitted.recorded) return "";
   return `The event TENANT_PROVISION_FAILED is kept in ${emitted.file}; the next tenant command delivers it.`;
 }

@@ -42,9 +42,10 @@ async function minio(servers: Servers, tenants: readonly TenantNames[], { signal
     const info = (await minioAdminGet(client, "info", {})) as { servers?: { version?: string }[] } | undefined;
     const usage = (await minioAdminGet(client, "datausageinfo", {})) as DataUsage | undefined;
     const sizes = await eachOf(tenants, async ({ bucket }): Promise<StoreSize> => {
-      const quota = (await minioAdminGet(client, "get-bucket-quota", { bucket })) as { quota?: number } | undefined;
+      const quota = (await minioAdminGet(client, "get-bucket-quota", { bucket })) as
+        { quota?: number; size?: number } | undefined;
       const { size, objectsCount } = usage?.bucketsUsageInfo?.[bucket] ?? {};
-      return { bytes: size ?? null, items: objectsCount ?? null, limit: quota?.quota || null };
+      return { bytes: size ?? null, items: objectsCount ?? null, limit: quota?.size || quota?.quota || null };
     });
     return { version: info?.servers?.[0]?.version ?? "", sizes };
   } finally {

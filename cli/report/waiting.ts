@@ -1,10 +1,12 @@
 // What is kept on this machine until it can be delivered.
 import { readdir } from "node:fs/promises";
+import { join } from "node:path";
 import { outboxDir } from "../../providers/clients/outbox.ts";
 import type { Waiting } from "./metrics.ts";
 
 export async function waiting(): Promise<Waiting> {
-  return { events: await files(outboxDir()), notifications: 0 };
+  const [events, notifications] = await Promise.all([files(outboxDir()), files(join(outboxDir(), "notifications"))]);
+  return { events, notifications };
 }
 
 async function files(folder: string): Promise<number> {
