@@ -49,6 +49,7 @@ export interface TenantState {
   readonly id: string;
   readonly status: "active" | "suspended";
   readonly suspension_reason: string;
+  readonly labels: Readonly<Record<string, string>>;
   readonly networks: readonly string[];
   readonly endpoints: Readonly<Record<string, unknown>>;
   readonly age_public_key: string;
@@ -102,6 +103,7 @@ export async function readFleet(client: Client, only: readonly string[] = []): P
     id: row.tenant_id,
     status: row.status,
     suspension_reason: row.suspension_reason,
+    labels: row.labels,
     networks: row.networks,
     endpoints: row.endpoints,
     age_public_key: row.age_public_key,

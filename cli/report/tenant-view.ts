@@ -42,6 +42,8 @@ function facts(tenant: TenantState, now: string): Html {
     ["Credentials", html`<code>${tenant.credentials_ref}</code>`],
     ["age public key", html`<code>${tenant.age_public_key}</code>`],
   ];
+  const labels = Object.entries(tenant.labels).map(([key, value]) => `${key}=${value}`);
+  if (labels.length > 0) all.push(["Labels", labels.join(", ")]);
   if (tenant.suspension_reason !== "") all.unshift(["Suspended because", tenant.suspension_reason]);
   return html`<dl class="facts">
     ${all.map(

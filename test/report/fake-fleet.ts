@@ -85,6 +85,7 @@ export async function fakeFleet(client: Client, tenants: number): Promise<void> 
       tenant_id: one.id,
       status: one.suspended ? "suspended" : "active",
       suspension_reason: one.suspended ? markup : "",
+      labels: { plan: index % 3 === 0 ? "gold" : "basic" },
       networks: [`10.${Math.floor(index / 250) + 1}.${index % 250}.0/24`],
       endpoints: {
         minio: `https://objects.example:9000/tenant-${one.id}-bucket`,
