@@ -19,6 +19,7 @@ export async function makeSpinner(text: string, enabled = redraws()): Promise<Or
 
 /** Ends it with a line that stays. */
 export function endSpinner(spinner: Ora, well: boolean, text: string): void {
-  if (wantsColour()) well ? spinner.succeed(text) : spinner.fail(text);
-  else spinner.stopAndPersist({ symbol: well ? "✔" : "✖", text });
+  if (!wantsColour()) spinner.stopAndPersist({ symbol: well ? "✔" : "✖", text });
+  else if (well) spinner.succeed(text);
+  else spinner.fail(text);
 }

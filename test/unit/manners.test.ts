@@ -124,7 +124,6 @@ describe("NO_COLOR", () => {
     );
     return run("script", ["-qec", `stty cols 100; ${command.join(" ")}`, "/dev/null"], env);
   };
-  // eslint-disable-next-line no-control-regex
   const colour = /\x1b\[(?:3|9)\dm/;
 
   it("is honoured by everything that draws", async () => {
