@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { errorsDocument } from "../errors/document.ts";
+import { projectFile, readmeFile, stackFileSchema } from "../stacks/documents.ts";
 import { root } from "../toolchain/paths.ts";
 
 /** A file and what it should hold, given what it holds now (`""`: it is not there). */
@@ -11,7 +12,12 @@ export interface Generated {
   readonly text: (now: string) => string;
 }
 
-export const generated: readonly Generated[] = [{ file: "docs/errors.md", text: errorsDocument }];
+export const generated: readonly Generated[] = [
+  { file: "docs/errors.md", text: errorsDocument },
+  { file: "Pulumi.yaml", text: projectFile },
+  { file: "README.md", text: readmeFile },
+  { file: "stacks/tenant.schema.json", text: stackFileSchema },
+];
 
 /** What a file holds now. */
 export function textOf(file: string): string {

@@ -13,6 +13,7 @@ import { execCommand } from "./commands/exec.ts";
 import { exportCommand } from "./commands/export.ts";
 import { listCommand } from "./commands/list.ts";
 import { metricsCommand } from "./commands/metrics.ts";
+import { newCommand } from "./commands/new.ts";
 import { previewCommand } from "./commands/preview.ts";
 import { provisionCommand } from "./commands/provision.ts";
 import { reportCommand } from "./commands/report.ts";
@@ -67,6 +68,7 @@ Each command explains itself: npm run tenant -- provision --help`,
       await deliverKeptNotifications();
     });
   const commands = [
+    newCommand(),
     ...[provisionCommand(), deprovisionCommand(), adoptCommand(), suspendCommand(), resumeCommand(), rotateCommand()],
     ...[
       previewCommand(),

@@ -2,8 +2,11 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { canaryId, idProblem } from "../components/names.ts";
+import { similar } from "../stacks/similar.ts";
 import { root } from "../toolchain/paths.ts";
 import { Problem } from "./errors.ts";
+
+export { similar } from "../stacks/similar.ts";
 
 /** The tenants that have a stack file here. */
 export function configuredTenants(): string[] {
@@ -50,29 +53,4 @@ export async function requireTenant(id: string): Promise<void> {
   const { secretFiles } = await import("../providers/clients/secrets-dir.ts");
   if ((id === canaryId || idProblem(id) === undefined) && existsSync(secretFiles(id).folder)) return;
   throw await unknownTenant(id);
-}
-
-/** The words at most two changes away from `word` (one when it is short), nearest first. */
-export function similar(word: string, words: readonly string[]): string[] {
-  const limit = word.length < 4 ? 1 : 2;
-  return words
-    .map((other) => ({ other, changes: distance(word.toLowerCase(), other) }))
-    .filter(({ other, changes }) => changes <= limit || other.startsWith(word))
-    .sort((one, two) => one.changes - two.changes)
-    .slice(0, 3)
-    .map(({ other }) => other);
-}
-
-/** Levenshtein's distance: letters to insert, delete or replace. */
-function distance(from: string, to: string): number {
-  let row = Array.from({ length: to.length + 1 }, (_, index) => index);
-  for (const [done, letter] of [...from].entries()) {
-    const next = [done + 1];
-    for (const [index, wanted] of [...to].entries()) {
-      const replaced = (row[index] ?? 0) + (letter === wanted ? 0 : 1);
-      next.push(Math.min(replaced, (row[index + 1] ?? 0) + 1, (next[index] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row.at(-1) ?? 0;
 }

@@ -42,6 +42,10 @@ const codes = {
     meaning: "The tenant's `stacks/Pulumi.<id>.yaml` is not there, or is no YAML.",
     remedy: "Use the checkout that has it, or repair it.",
   },
+  "file-exists": {
+    meaning: "The tenant's `stacks/Pulumi.<id>.yaml` is there already. Nothing was overwritten.",
+    remedy: "Change it by hand, or choose another id.",
+  },
   passphrase: {
     meaning: "The stack file holds values that were encrypted with another passphrase.",
     remedy: "Give that one in `PULUMI_CONFIG_PASSPHRASE_FILE`.",

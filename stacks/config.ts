@@ -4,101 +4,23 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parse } from "yaml";
-import { z } from "zod";
+import type { z } from "zod";
 import { idProblem } from "../components/names.ts";
-import { labelKey, labelValue, mostLabels } from "../components/labels.ts";
 import { networkProblem, overlap } from "../components/networks.ts";
-import { isPrivateKey, recipientProblem } from "../components/recipients.ts";
-import { rotatable } from "../components/rotation.ts";
+import { isPrivateKey } from "../components/recipients.ts";
 import type { TenantSettings } from "../components/tenant.ts";
 import { settings as serverSettings, unencryptedSettings } from "../providers/clients/servers.ts";
 import { adoptionKeys, adoptionProblems } from "./adopted.ts";
+import { settingKeys, settingsSchema, textSettings } from "./schema.ts";
+import { similar } from "./similar.ts";
 
 /** The project's namespace in configuration files. */
 const namespace = "tenant-storage:";
 const stacksDir = fileURLToPath(new URL(".", import.meta.url));
 
-const network = z.string({ error: "must be a CIDR, such as 10.12.0.0/16" }).superRefine((text, context) => {
-  const problem = networkProblem(text);
-  if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
-});
-const recipient = z.string({ error: "must be an age public key, age1…" }).superRefine((text, context) => {
-  const problem = recipientProblem(text);
-  if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
-});
-const networks = z.array(network, { error: "must be a list of CIDRs, such as [10.12.0.0/16]" });
-/** Every way to be wrong has the same message: it says all that is allowed. */
-const integer = (least: number, most: number, error: string) =>
-  z.number({ error }).int({ error }).min(least, { error }).max(most, { error });
-const whole = (least: number, most: number, unit: string) =>
-  integer(least, most, `must be a whole number of ${unit} from ${least} to ${most}`);
-const indexTypes = ["keyword", "integer", "float", "bool", "geo", "datetime", "text", "uuid"] as const;
-
-const schema = z.strictObject({
-  id: z.string().default(""),
-  network: networks.default([]),
-  octet: integer(-1, 255, "must be a whole number from 0 to 255; it is the second one of 10.<octet>.0.0/16").default(
-    -1,
-  ),
-  operatorNetworks: networks
-    .min(1, "needs a network: verification connects from it")
-    .default(["127.0.0.0/8", "::1/128"]),
-  recipients: z.array(recipient, { error: "must be a list of age public keys, such as [age1…]" }).default([]),
-  allowDestroy: z.boolean({ error: "must be true or false" }).default(false),
-  labels: z
-    .record(
-      z.string().regex(labelKey),
-      z
-        .string({ error: "must be a text in quotes" })
-        .regex(labelValue, "must be 1 to 40 letters, digits, dots, dashes and underscores, first a letter or digit"),
-      {
-        error:
-          "must be values by label, such as {plan: gold}; a label is 1 to 40 of a-z, 0-9, dot, dash, underscore, first a letter",
-      },
-    )
-    .refine((labels) => Object.keys(labels).length <= mostLabels, `must be at most ${mostLabels} labels`)
-    .default({}),
-  suspended: z.boolean({ error: "must be true or false" }).default(false),
-  suspensionReason: z
-    .string()
-    .regex(/^[^\p{Cc}]{0,200}$/u, "must be one line of at most 200 characters")
-    .default(""),
-  postgresqlConnectionLimit: whole(2, 10_000, "connections").default(20),
-  postgresqlStatementTimeout: whole(0, 2_147_483_647, "milliseconds").default(0),
-  postgresqlIdleTransactionTimeout: whole(0, 2_147_483_647, "milliseconds").default(600_000),
-  postgresqlTempFileLimit: z
-    .string()
-    .regex(/^\d+(kB|MB|GB|TB)$/, "must be a number with kB, MB, GB or TB, such as 256MB")
-    .default("256MB"),
-  bucketQuota: whole(0, Number.MAX_SAFE_INTEGER, "bytes").default(10 * 1024 ** 3),
-  qdrantVectorSize: whole(1, 65_536, "dimensions").default(768),
-  qdrantDistance: z
-    .enum(["Cosine", "Dot", "Euclid", "Manhattan"], { error: "must be Cosine, Dot, Euclid or Manhattan" })
-    .default("Cosine"),
-  qdrantPayloadIndexes: z
-    .record(z.string().min(1), z.enum(indexTypes, { error: `must be one of ${indexTypes.join(", ")}` }), {
-      error: "must be index types by field, such as {document_id: keyword}",
-    })
-    .default({}),
-  qdrantShards: whole(1, 1000, "shards").default(1),
-  qdrantReplicas: whole(1, 100, "nodes").default(1),
-  qdrantWriteConsistency: whole(1, 100, "nodes").default(1),
-  qdrantMaxPoints: whole(0, 4_294_967_295, "points").default(1_000_000),
-  qdrantQuota: whole(0, Number.MAX_SAFE_INTEGER, "bytes").default(4_294_967_296),
-  qdrantReadsPerMinute: whole(0, 4_294_967_295, "searches").default(30_000),
-  qdrantWritesPerMinute: whole(0, 4_294_967_295, "points").default(120_000),
-  qdrantUnindexedFilters: z.boolean({ error: "must be true or false" }).default(false),
-  qdrantTokenDays: whole(0, 36_500, "days").default(0),
-  rotation: z
-    .partialRecord(z.enum(rotatable), whole(0, 1_000_000, "rotations"), {
-      error: `must be numbers by secret (${rotatable.join(", ")}), such as {redis: 1}`,
-    })
-    .default({}),
-});
-
 /** Turns the engine's strings into the values they stand for. */
 function decode(text: string, key: string): unknown {
-  if (["id", "postgresqlTempFileLimit", "qdrantDistance", "suspensionReason"].includes(key)) return text;
+  if (textSettings.includes(key)) return text;
   try {
     return JSON.parse(text) as unknown;
   } catch {
@@ -122,7 +44,7 @@ export interface Surroundings {
 const engineSecretKeys = () => (JSON.parse(process.env["PULUMI_CONFIG_SECRET_KEYS"] || "[]") ?? []) as string[];
 
 /** What a stack's file says of addresses. */
-interface Addresses {
+export interface Addresses {
   /** Where the tenant is. */
   readonly networks: readonly string[];
   /** Where its verification runs. */
@@ -143,19 +65,27 @@ function addressesOf(text: string): Addresses {
   };
 }
 
-/** What of `ours` the other tenants have too, as their stack files say. */
-function overlaps(own: string, ours: Addresses, folder: string, warn: (message: string) => unknown): string[] {
+/** The addresses of every other tenant that has a file. */
+export function otherAddresses(
+  own: string,
+  { folder = stacksDir, warn = log.warn }: Surroundings = {},
+): (Addresses & { readonly file: string })[] {
   return readdirSync(folder).flatMap((file) => {
     const stack = /^Pulumi\.(.+)\.yaml$/.exec(file)?.[1];
     if (stack === undefined || stack === own || stack === "platform") return [];
-    let theirs: Addresses;
     try {
-      theirs = addressesOf(readFileSync(join(folder, file), "utf8"));
+      return { ...addressesOf(readFileSync(join(folder, file), "utf8")), file };
     } catch (cause) {
       // It stops its own stack, not everybody's. If it is deployed, the platform database knows its networks.
       warn(`stacks/${file} cannot be read: ${(cause as Error).message.split("\n")[0]}`);
       return [];
     }
+  });
+}
+
+/** What of `ours` the other tenants have too, as their stack files say. */
+function overlaps(own: string, ours: Addresses, surroundings: Surroundings): string[] {
+  return otherAddresses(own, surroundings).flatMap(({ file, ...theirs }) => {
     const shared = (one: readonly string[], other: readonly string[]) =>
       one.flatMap((first) =>
         other.filter((second) => overlap(first, second)).map((second) => [first, second] as const),
@@ -178,24 +108,38 @@ function overlaps(own: string, ours: Addresses, folder: string, warn: (message: 
   });
 }
 
+/** What is wrong with a stack's settings. Shown by the engine without a stack trace. */
+export class SettingsError extends RunError {
+  /** For docs/errors.md. */
+  readonly errorCode = "settings-invalid";
+  /** One line each. */
+  readonly problems: readonly string[];
+
+  constructor(message: string, problems: readonly string[]) {
+    super(message);
+    this.problems = problems;
+  }
+}
+
 function fail(stack: string, problems: readonly string[], title?: string): never {
   const help = title === undefined ? ` there, or: pulumi config set --stack ${stack} KEY VALUE` : " in the program";
-  throw new RunError(
+  throw new SettingsError(
     `${title ?? `stacks/Pulumi.${stack}.yaml`} cannot be used; nothing was touched.\n` +
       problems.map((problem) => `  - ${problem}`).join("\n") +
       `\nChange it${help}. Every key: README.md, "Configuration".`,
+    problems,
   );
 }
 
 /** The project's settings in `config`, and those that are encrypted, which are never looked at: a message could repeat them. */
 function settingsIn(config: Readonly<Record<string, string>>, secretKeys: readonly string[]) {
-  const otherKeys: readonly string[] = [...Object.values(serverSettings).map((one) => one.config), ...adoptionKeys];
+  const otherKeys: readonly string[] = [...serverKeys, ...adoptionKeys];
   const given: [string, unknown][] = [];
   const encrypted: string[] = [];
   for (const [name, text] of Object.entries(config)) {
     const key = name.slice(namespace.length);
     if (!name.startsWith(namespace) || otherKeys.includes(key)) continue;
-    if (secretKeys.includes(name) && Object.hasOwn(schema.shape, key)) encrypted.push(key);
+    if (secretKeys.includes(name) && Object.hasOwn(settingsSchema.shape, key)) encrypted.push(key);
     else given.push([key, decode(text, key)]);
   }
   const problems = encrypted.map(
@@ -211,10 +155,18 @@ function settingsIn(config: Readonly<Record<string, string>>, secretKeys: readon
   return { given: Object.fromEntries(given), encrypted, problems };
 }
 
+const serverKeys: readonly string[] = Object.values(serverSettings).map((one) => one.config);
+
+function unknownSetting(key: string): string {
+  const alike = similar(key, [...settingKeys, ...serverKeys]);
+  const help = alike.length > 0 ? `Did you mean ${alike.join(" or ")}?` : `Known: ${settingKeys.join(", ")}`;
+  return `${key}: no such setting. ${help}`;
+}
+
 function problemsOf(error: z.ZodError, given: Record<string, unknown>): string[] {
-  const all = error.issues.map((issue) => {
+  const all = error.issues.flatMap((issue) => {
     if (issue.code === "unrecognized_keys" && issue.path.length === 0) {
-      return `${issue.keys.join(", ")}: no such setting. Known: ${Object.keys(schema.shape).join(", ")}`;
+      return issue.keys.map(unknownSetting);
     }
     const field = issue.path.join(".");
     const value = issue.path.reduce<unknown>(
@@ -235,16 +187,16 @@ function problemsOf(error: z.ZodError, given: Record<string, unknown>): string[]
 /**
  * The settings of the tenant stack `stack`.
  * @param config every key of the engine's configuration, with its namespace
- * @throws RunError listing every problem: field, what was given, what is allowed.
+ * @throws SettingsError listing every problem: field, what was given, what is allowed.
  */
 export function tenantSettings(
   stack: string,
   config: Readonly<Record<string, string>>,
   surroundings: Surroundings = {},
 ): TenantSettings {
-  const { folder = stacksDir, secretKeys = engineSecretKeys(), title, warn = log.warn } = surroundings;
+  const { secretKeys = engineSecretKeys(), title } = surroundings;
   const { given, encrypted, problems } = settingsIn(config, secretKeys);
-  const parsed = schema.safeParse(given);
+  const parsed = settingsSchema.safeParse(given);
   if (!encrypted.includes("id")) problems.push(...idProblems(given["id"], stack));
   if (!parsed.success) problems.push(...problemsOf(parsed.error, given));
   const octet = given["octet"];
@@ -272,7 +224,7 @@ export function tenantSettings(
     );
   }
   const operators = parsed.success ? parsed.data.operatorNetworks : [];
-  if (title === undefined) problems.push(...overlaps(stack, { networks: usable, operators }, folder, warn));
+  if (title === undefined) problems.push(...overlaps(stack, { networks: usable, operators }, surroundings));
   if (problems.length > 0 || !parsed.success) fail(stack, problems, title);
   return { ...parsed.data, networks: usable };
 }
@@ -300,8 +252,8 @@ export function platformSettings(
   const { given, problems } = settingsIn(config, secretKeys);
   // The other settings of tenants are here too: with the project file's defaults.
   const { operatorNetworks, recipients, id } = given;
-  const unknown = Object.entries(given).filter(([key]) => !Object.hasOwn(schema.shape, key));
-  const parsed = schema
+  const unknown = Object.entries(given).filter(([key]) => !Object.hasOwn(settingsSchema.shape, key));
+  const parsed = settingsSchema
     .pick({ operatorNetworks: true, recipients: true })
     .safeParse(Object.fromEntries([["operatorNetworks", operatorNetworks], ["recipients", recipients], ...unknown]));
   if (!parsed.success) problems.push(...problemsOf(parsed.error, given));

@@ -6,6 +6,7 @@ import { idProblem } from "../../components/names.ts";
 import type { Rotations } from "../../components/rotation.ts";
 import type { TenantSettings } from "../../components/tenant.ts";
 import { writeAtomically } from "../../providers/clients/files.ts";
+import type { SettingsError } from "../../stacks/config.ts";
 import { stackFile } from "../environment.ts";
 import { Problem } from "../errors.ts";
 
@@ -47,12 +48,17 @@ function readFile(id: string): string | undefined {
   }
 }
 
+/** Has editors check and complete the file (yaml-language-server). */
+const schemaLine = " yaml-language-server: $schema=tenant.schema.json";
+
 /** Sets what was asked for; every other setting, comment and salt of the file stays. */
 function edited(id: string, before: string | undefined, { networks, octet, settings = {} }: TenantRequest): Document {
   const document = parseDocument(before ?? "");
   const broken = document.errors[0];
   if (broken !== undefined)
     throw new Problem("stack-file", `stacks/Pulumi.${id}.yaml is no YAML: ${broken.message}. Nothing was touched.`);
+  // A file of this program's; of one that is there, the comments are somebody's.
+  if (before === undefined) document.commentBefore = schemaLine;
   if (document.get("config") === null) document.delete("config");
   if (document.getIn(["config", key("id")]) !== id) document.setIn(["config", key("id")], id);
   if (networks.length > 0) document.setIn(["config", key("network")], document.createNode([...networks]));
@@ -100,34 +106,41 @@ function configOf(document: Document): Record<string, string> {
   );
 }
 
+/** The file of a tenant, and the settings that it has or the error that lists all problems. Nothing is written. */
+export async function draftStackFile(
+  id: string,
+  request: TenantRequest,
+): Promise<{ readonly edit: StackFileEdit; readonly settings: TenantSettings | SettingsError }> {
+  const before = idProblem(id) === undefined ? readFile(id) : undefined;
+  const document = edited(id, before, request);
+  const networks = request.networks.map((one) => ` --network ${one}`).join("");
+  const octet = request.octet === undefined ? "" : ` --octet ${request.octet}`;
+  const again = `npm run tenant -- provision ${id}${networks}${octet}`;
+  const edit = { id, before, after: document.toString(), again };
+  const { SettingsError, tenantSettings } = await import("../../stacks/config.ts");
+  try {
+    return { edit, settings: tenantSettings(id, configOf(document)) };
+  } catch (error) {
+    if (error instanceof SettingsError) return { edit, settings: error };
+    throw error;
+  }
+}
+
 /**
  * Plans the file of a tenant. Nothing is written.
  * @throws Problem listing everything that is wrong with the request and the file, at once.
  */
 export async function planStackFile(id: string, request: TenantRequest): Promise<StackFileEdit> {
-  const before = idProblem(id) === undefined ? readFile(id) : undefined;
-  const document = edited(id, before, request);
-  const { tenantSettings } = await import("../../stacks/config.ts");
-  try {
-    tenantSettings(id, configOf(document));
-  } catch (cause) {
-    const { message } = cause as Error;
-    if (before !== undefined) throw new Problem("settings-invalid", message, { cause });
-    // There is no file to change yet: the command line is what is wrong.
-    const problems = message.split("\n").filter((line) => line.startsWith("  - "));
-    const example = "npm run tenant -- provision acme --network 10.12.0.0/16";
-    const said = problems.length === 0 ? message : problems.join("\n");
-    throw new Problem(
-      "settings-invalid",
-      `The tenant cannot be provisioned, and nothing was touched:\n${said}\nFor example: ${example}`,
-      {
-        cause,
-      },
-    );
-  }
-  const networks = request.networks.map((one) => ` --network ${one}`).join("");
-  const octet = request.octet === undefined ? "" : ` --octet ${request.octet}`;
-  return { id, before, after: document.toString(), again: `npm run tenant -- provision ${id}${networks}${octet}` };
+  const { edit, settings: cause } = await draftStackFile(id, request);
+  if (!(cause instanceof Error)) return edit;
+  if (edit.before !== undefined) throw new Problem("settings-invalid", cause.message, { cause });
+  // There is no file to change yet: the command line is what is wrong.
+  throw new Problem(
+    "settings-invalid",
+    `The tenant cannot be provisioned, and nothing was touched:\n${cause.problems.map((one) => `  - ${one}`).join("\n")}\n` +
+      `For example: npm run tenant -- provision acme --network 10.12.0.0/16`,
+    { cause },
+  );
 }
 
 /** Suspension and rotation are settings of a tenant that is there. */
