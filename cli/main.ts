@@ -9,6 +9,7 @@ import { credentialsCommand } from "./commands/credentials.ts";
 import { deletionReportCommand } from "./commands/deletion-report.ts";
 import { destroyCommand } from "./commands/destroy.ts";
 import { deprovisionCommand } from "./commands/deprovision.ts";
+import { driftCommand } from "./commands/drift.ts";
 import { execCommand } from "./commands/exec.ts";
 import { exportCommand } from "./commands/export.ts";
 import { listCommand } from "./commands/list.ts";
@@ -75,6 +76,7 @@ Each command explains itself: npm run tenant -- provision --help`,
       upCommand(),
       destroyCommand(),
       verifyCommand(),
+      driftCommand(),
       credentialsCommand(),
       execCommand(),
       listCommand(),

@@ -30,6 +30,7 @@ const takenOver: Readonly<Record<string, TakenOver>> = {
     when: ["minioUser", "minioPolicy", "attached"],
     importId: ({ minioUser, minioPolicy }) => `${minioUser}/${minioPolicy}`,
   },
+  "pulumi-nodejs:dynamic/tenant:MinioAccess": { when: ["minioUser"] },
   "postgresql:index/role:Role": { when: ["role"], importId: ({ role }) => role },
   "pulumi-nodejs:dynamic/tenant:RoleLogin": { when: ["role"] },
   "pulumi-nodejs:dynamic/tenant:RoleLimits": { when: ["role"] },

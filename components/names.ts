@@ -9,6 +9,14 @@ export const canaryId = "canary";
 /** The plan's bucket structure (section 2.2). */
 export const bucketPrefixes = ["raw/", "parsed/", "receipts/", "exports/"] as const;
 
+/** What each is for: the text of the object that holds it open. */
+export const prefixPurposes: Readonly<Record<(typeof bucketPrefixes)[number], string>> = {
+  "raw/": "Original uploaded documents",
+  "parsed/": "Canonical JSON after parsing",
+  "receipts/": "Intake receipts",
+  "exports/": "Compliance evidence exports",
+};
+
 /** The names of one tenant. */
 export interface TenantNames {
   readonly id: string;

@@ -4,7 +4,8 @@ import { ComponentResource, type ComponentResourceOptions, type Input, type Outp
 import { BucketContents } from "../providers/bucket-contents.ts";
 import { BucketEncryption } from "../providers/bucket-encryption.ts";
 import { servers } from "../providers/clients/servers.ts";
-import { bucketPrefixes, type TenantNames } from "./names.ts";
+import { MinioAccess } from "../providers/minio-access.ts";
+import { bucketPrefixes, prefixPurposes, type TenantNames } from "./names.ts";
 
 export interface ObjectStorageArgs {
   readonly names: TenantNames;
@@ -24,14 +25,6 @@ export interface PolicyOptions {
   /** Also deny every request that reached MinIO in the clear. @default when MinIO's URL is https */
   readonly tlsOnly?: boolean;
 }
-
-/** What each prefix is for (plan, section 2.2): the text of its `.keep` object. */
-const purposes: Readonly<Record<(typeof bucketPrefixes)[number], string>> = {
-  "raw/": "Original uploaded documents",
-  "parsed/": "Canonical JSON after parsing",
-  "receipts/": "Intake receipts",
-  "exports/": "Compliance evidence exports",
-};
 
 /** What a tenant never needs: settings of its bucket, retention, replication and watching the server. */
 const neverNeeded = [
@@ -97,7 +90,7 @@ export function bucketPolicy(
   return JSON.stringify({ Version: "2012-10-17", Statement: statements });
 }
 
-/** Bucket, encryption, prefixes, user, policy. */
+/** Bucket, encryption, prefixes, user, policy, and nothing that gives the user more. */
 export class ObjectStorage extends ComponentResource {
   readonly bucket: Output<string>;
   readonly accessKey: Output<string>;
@@ -114,7 +107,7 @@ export class ObjectStorage extends ComponentResource {
     for (const prefix of bucketPrefixes) {
       new minio.S3Object(
         `${name}-${prefix.slice(0, -1)}`,
-        { bucketName: bucket.bucket, objectName: `${prefix}.keep`, content: `${purposes[prefix]}\n` },
+        { bucketName: bucket.bucket, objectName: `${prefix}.keep`, content: `${prefixPurposes[prefix]}\n` },
         { ...child, dependsOn: [encryption, contents] },
       );
     }
@@ -130,10 +123,15 @@ export class ObjectStorage extends ComponentResource {
       { name: args.accessKey, secret: args.secretKey },
       { ...child, dependsOn: [policy], deleteBeforeReplace: false },
     );
-    new minio.IamUserPolicyAttachment(
+    const attachment = new minio.IamUserPolicyAttachment(
       name,
       { userName: user.name, policyName: policy.name },
       { ...child, deleteBeforeReplace: false },
+    );
+    new MinioAccess(
+      name,
+      { user: user.name, policy: policy.name, secret: args.secretKey },
+      { ...child, dependsOn: [attachment] },
     );
 
     this.bucket = bucket.bucket;

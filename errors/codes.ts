@@ -90,6 +90,11 @@ const codes = {
     meaning: "A rotation stopped on the way. The credentials in the SOPS file work.",
     remedy: "Remove the cause, then the same command: it finishes the rotation.",
   },
+  "drift-failed": {
+    meaning:
+      "What was changed from outside could not be found out, or not be put back. The message says which server, or what.",
+    remedy: "Remove the cause, then the same command.",
+  },
   "verification-failed": {
     meaning: "A guarantee does not hold: a check of the verification failed.",
     remedy: "The check says which. `pulumi refresh` and `pulumi up` put our settings back.",

@@ -49,14 +49,19 @@ const contents: ResourceRule = {
 const user: ResourceRule = {
   name: "minio-own-user",
   description: "A tenant's MinIO user has the tenant's policy and no other.",
-  applies: only("minio:index/iamUser:IamUser", "minio:index/iamUserPolicyAttachment:IamUserPolicyAttachment"),
+  applies: only(
+    "minio:index/iamUser:IamUser",
+    "minio:index/iamUserPolicyAttachment:IamUserPolicyAttachment",
+    dynamic("MinioAccess"),
+  ),
   *problems({ props, type }, { minioUser, minioPolicy }) {
     const what = `another user or policy reaches another tenant's data, see ${code}.`;
-    const key = type.endsWith(":IamUser") ? "name" : "userName";
+    const key = type.endsWith(":IamUser") ? "name" : type.endsWith(":MinioAccess") ? "user" : "userName";
     // No id holds a hyphen: what follows one is the number of a rotation.
     const rotated = new RegExp(`^${minioUser}-[1-9]\\d*$`);
     if (!matches(props[key], rotated)) yield* mustBe(props, { [key]: minioUser }, what);
     if (key === "userName") yield* mustBe(props, { policyName: minioPolicy }, what);
+    if (key === "user") yield* mustBe(props, { policy: minioPolicy }, what);
   },
 };
 

@@ -6,6 +6,7 @@ const encrypted: Readonly<Record<string, readonly string[]>> = {
   [dynamic("SopsFile")]: ["credentials"],
   [dynamic("RoleLogin")]: ["verifier"],
   [dynamic("CredentialsHandover")]: ["verifier"],
+  [dynamic("MinioAccess")]: ["secret"],
   [dynamic("RedisAclUser")]: ["passwordHash"],
   [dynamic("RedisPassword")]: ["passwordHash"],
   "minio:index/iamUser:IamUser": ["secret"],

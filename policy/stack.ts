@@ -11,6 +11,7 @@ const stores: readonly (readonly [type: string, why: string])[] = [
   ["minio:index/iamPolicy:IamPolicy", "the user could be given somebody else's rights"],
   ["minio:index/iamUser:IamUser", "the tenant would need a shared user"],
   ["minio:index/iamUserPolicyAttachment:IamUserPolicyAttachment", "the user's rights would be the server's default"],
+  [dynamic("MinioAccess"), "nobody would see other policies, groups and service accounts of the user"],
   [dynamic("RoleLogin"), "sessions would survive a new password"],
   [dynamic("DatabaseHardening"), "the tenant's code could run as a superuser"],
   [dynamic("RoleLimits"), "one session could fill the server's disk"],

@@ -8,6 +8,7 @@ import { secretFiles, type SecretFiles } from "./clients/secrets-dir.ts";
 import { shred } from "./clients/shred.ts";
 import { DynamicResource } from "./dynamic.ts";
 import { dynamicProvider } from "./lifecycle.ts";
+import { modeText } from "./sops-file.ts";
 
 export interface AgeKeyInputs {
   readonly tenant: string;
@@ -65,12 +66,17 @@ export const provider = dynamicProvider<AgeKeyInputs, AgeKeyState>({
     const files = secretFiles(recorded.tenant);
     const identities = await readIdentities(files.key);
     if (identities.length > 0) await checkPrivate(files.folder);
-    if (!identities.some(({ recipient }) => recipient === recorded.recipient)) return undefined;
-    if (((await stat(files.key)).mode & 0o077) !== 0) return undefined;
-    const last = identities.at(-1)?.recipient;
-    const published = await readFile(files.publicKey, "utf8").catch(() => "");
+    return identities.some(({ recipient }) => recipient === recorded.recipient) ? recorded : undefined;
+  },
+  async foreign({ recipient, tenant }) {
+    const files = secretFiles(tenant);
+    const { mode } = await stat(files.key);
+    const open = (mode & 0o777) === 0o600 ? [] : [`the mode of key.age is ${modeText(mode)}, not 0600`];
     // One that has a successor is about to be deleted, and is published no more.
-    return last !== recorded.recipient || published.trim() === last ? recorded : undefined;
+    if ((await readIdentities(files.key)).at(-1)?.recipient !== recipient) return open;
+    const published = await readFile(files.publicKey, "utf8").catch(() => undefined);
+    if (published?.trim() === recipient) return open;
+    return [...open, published === undefined ? "key.pub is gone" : "key.pub is another key"];
   },
   async remove({ tenant, recipient }) {
     const files = secretFiles(tenant);

@@ -83,6 +83,7 @@ export const provider = dynamicProvider<CredentialsHandoverInputs, CredentialsHa
     if (stored === undefined) return undefined;
     return stored.verifier === recorded.verifier ? recorded : { ...recorded, verifier: "changed outside" };
   },
+  foreign: async ({ verifier }, found) => (verifier === found.verifier ? [] : ["the password of the role was changed"]),
   remove: async () => undefined, // RoleLogin shuts the role out; SopsFile removes the files.
 });
 

@@ -1,9 +1,11 @@
 // What keeps a tenant's database safe for others and for its administrators, beyond what it was copied with: a template that is
 // repaired later does not reach the copies.
 import type { CustomResourceOptions, Input } from "@pulumi/pulumi";
-import { closeCatalogs, openCatalogs } from "./clients/catalogs.ts";
+import { closeCatalogs } from "./clients/catalogs.ts";
+import { foreignRights, openings } from "./clients/database-rights.ts";
+import { undoAll, words } from "./clients/foreign.ts";
 import { sqlState, withAdmin } from "./clients/postgresql.ts";
-import { asking, protectSuperusers, unprotectedSuperusers } from "./clients/superusers.ts";
+import { protectSuperusers } from "./clients/superusers.ts";
 import { DynamicResource } from "./dynamic.ts";
 import { dynamicProvider } from "./lifecycle.ts";
 
@@ -21,19 +23,26 @@ export const provider = dynamicProvider<DatabaseHardeningInputs, DatabaseHardeni
   async ensure(desired) {
     // From outside: the first session inside is protected already.
     await withAdmin((client) => protectSuperusers(client, desired.database));
-    await withAdmin(closeCatalogs, desired.database);
+    await withAdmin(async (client) => {
+      await closeCatalogs(client);
+      await undoAll(client, await foreignRights(client, desired.database));
+    }, desired.database);
     return desired;
   },
   async observe(recorded) {
     try {
-      const open = await withAdmin(openCatalogs, recorded.database);
-      const exposed = await withAdmin((client) => unprotectedSuperusers(asking(client), recorded.database));
-      return { ...recorded, version: open.length + exposed.length > 0 ? 0 : recorded.version };
+      await withAdmin(async () => undefined, recorded.database);
+      return recorded;
     } catch (error) {
       if (sqlState(error) === "3D000") return undefined; // The database is gone.
       throw error;
     }
   },
+  foreign: async ({ database }) =>
+    withAdmin(
+      async (client) => [...(await openings(client, database)), ...words(await foreignRights(client, database))],
+      database,
+    ),
   // Goes with the database.
   remove: async () => undefined,
 });

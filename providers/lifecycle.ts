@@ -33,6 +33,11 @@ export interface Lifecycle<I extends object, O extends I> {
   readonly observe: (recorded: O) => Promise<O | undefined>;
   /** Absent is done; anything else throws. */
   readonly remove: (recorded: O) => Promise<void>;
+  /**
+   * What there is of the resource that nobody asked for (a second policy, a grant to somebody else), each in words that hold no
+   * secret. The state shows it as `foreign`, and the next update removes it: `ensure` does, whether or not the state names it.
+   */
+  readonly foreign?: (recorded: O, found: O) => Promise<readonly string[]>;
   /** While a tenant is adopted, one that exists is recorded as it is, for the next update to change. @default it is ensured */
   readonly adopts?: true;
 }
@@ -43,6 +48,22 @@ const unknown = "04da6b54-80e4-46f7-96ec-b56ff0331ba9";
 function pick<I extends object, O extends I>(lifecycle: Lifecycle<I, O>, from: Partial<I>): Partial<I> {
   const keys = Object.keys(lifecycle.inputs) as (keyof I)[];
   return Object.fromEntries(keys.filter((key) => from[key] !== undefined).map((key) => [key, from[key]])) as Partial<I>;
+}
+
+/** What was seen of it that nobody asked for: no part of what a provider knows, see `Lifecycle.foreign`. */
+interface Seen {
+  readonly foreign?: readonly string[];
+}
+
+/** What is there now, with what nobody asked for; undefined when it is gone. */
+async function look<I extends object, O extends I>(
+  { foreign, observe }: Lifecycle<I, O>,
+  { foreign: _, ...recorded }: O & Seen,
+): Promise<(O & Seen) | undefined> {
+  const state = recorded as unknown as O;
+  const found = await observe(state);
+  const seen = found === undefined ? [] : ((await foreign?.(state, found)) ?? []);
+  return found && seen.length > 0 ? { ...found, foreign: [...seen].sort() } : found;
 }
 
 /** What is known of one that was not found: every other input is a difference. */
@@ -94,7 +115,7 @@ async function naming<T>(verb: string, what: string, work: () => Promise<T>): Pr
 export function dynamicProvider<I extends object, O extends I>(
   lifecycle: Lifecycle<I, O>,
 ): Required<dynamic.ResourceProvider<I, O>> {
-  const { adopts = false, describe, ensure, id, inputs, observe, optional = [], outdated, refuse, remove } = lifecycle;
+  const { adopts = false, describe, ensure, id, inputs, optional = [], outdated, refuse, remove } = lifecycle;
   const asItIs = () => adopts && adopting() !== undefined;
   return {
     async configure({ config }) {
@@ -114,7 +135,7 @@ export function dynamicProvider<I extends object, O extends I>(
       const replaced = changed.filter((key) => inputs[key] === "replace" && news[key] !== unknown);
       const renewed = changed.filter((key) => inputs[key] === "renew");
       return {
-        changes: changed.length > 0 || outdated?.(olds) === true,
+        changes: changed.length > 0 || outdated?.(olds) === true || ((olds as Seen).foreign ?? []).length > 0,
         replaces: [...replaced, ...renewed],
         deleteBeforeReplace: replaced.length > 0,
       };
@@ -122,7 +143,7 @@ export function dynamicProvider<I extends object, O extends I>(
     async create(news) {
       const desired = pick(lifecycle, news) as I;
       if (asItIs()) {
-        const found = await naming("read", describe(news), () => observe(desired as O));
+        const found = await naming("read", describe(news), () => look(lifecycle, desired as O));
         return { id: id(news), outs: found ?? (identityOf(lifecycle, desired) as O) };
       }
       const outs = await naming("create", describe(news), () => ensure(desired));
@@ -130,7 +151,7 @@ export function dynamicProvider<I extends object, O extends I>(
     },
     async read(currentId, recorded) {
       const state = recorded as O;
-      const found = await naming("read", describe(state), () => observe(state));
+      const found = await naming("read", describe(state), () => look(lifecycle, state));
       // Without an id the engine marks the resource as gone; the next update makes it again.
       if (found === undefined) return {};
       return { id: currentId, props: found, inputs: pick<I, O>(lifecycle, found) as unknown as O };

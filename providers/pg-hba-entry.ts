@@ -1,7 +1,15 @@
 // The tenant's lines in pg_hba.conf: from its networks only (plan, section 3.1, step 5).
 import type { CustomResourceOptions, Input } from "@pulumi/pulumi";
 import { editHba, readHba } from "./clients/hba-file.ts";
-import { isFirst, networksIn, withEntry, withoutEntry, type HbaEntry } from "./clients/pg-hba.ts";
+import {
+  doorsIn,
+  isFirst,
+  networksIn,
+  withEntry,
+  withoutDoors,
+  withoutEntry,
+  type HbaEntry,
+} from "./clients/pg-hba.ts";
 import { withAdmin } from "./clients/postgresql.ts";
 import { DynamicResource } from "./dynamic.ts";
 import { dynamicProvider } from "./lifecycle.ts";
@@ -12,18 +20,20 @@ export const provider = dynamicProvider<HbaEntry, HbaEntry>({
   inputs: { database: "replace", role: "replace", networks: "update", encrypted: "update" },
   adopts: true,
   async ensure(desired) {
-    await withAdmin((client) => editHba(client, (text) => withEntry(text, desired)));
+    await withAdmin((client) => editHba(client, (text) => withEntry(withoutDoors(text, desired), desired)));
     return desired;
   },
   async observe(recorded) {
-    const text = await withAdmin(readHba);
+    const text = withoutDoors(await withAdmin(readHba), recorded);
     const networks = networksIn(text, recorded);
     if (networks.length === 0) return undefined;
     // Shadowed lines do not count: shown as no network, so that the next update moves them up.
     return { ...recorded, networks: isFirst(text, { ...recorded, networks }) ? networks : [] };
   },
+  foreign: async (recorded) =>
+    doorsIn(await withAdmin(readHba), recorded).map((line) => `the role is let in elsewhere by the line "${line}"`),
   async remove(recorded) {
-    await withAdmin((client) => editHba(client, (text) => withoutEntry(text, recorded)));
+    await withAdmin((client) => editHba(client, (text) => withoutEntry(withoutDoors(text, recorded), recorded)));
   },
 });
 

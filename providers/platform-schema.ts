@@ -2,7 +2,7 @@
 import type { CustomResourceOptions, Input } from "@pulumi/pulumi";
 import { emitEvent, hasEvent } from "./clients/audit.ts";
 import { beginLog } from "./clients/audit-log.ts";
-import { ensurePlatformSchema, withPlatform } from "./clients/platform-db.ts";
+import { ensurePlatformSchema, weakened, withPlatform } from "./clients/platform-db.ts";
 import { withAdmin } from "./clients/postgresql.ts";
 import { listTenants } from "./clients/registry.ts";
 import { DynamicResource } from "./dynamic.ts";
@@ -37,6 +37,7 @@ export const provider = dynamicProvider<PlatformSchemaInputs, PlatformSchemaInpu
       () => recorded,
       () => undefined,
     ),
+  foreign: async ({ database }) => withAdmin(weakened, database),
   async remove() {
     const tenants = await withPlatform((client) => listTenants(client));
     if (tenants.length > 0) {

@@ -1,6 +1,9 @@
 // Makes a token valid, suspends and revokes it: the point of the token's id in the platform's collection.
 import type { CustomResourceOptions, Input } from "@pulumi/pulumi";
+import { readFile } from "node:fs/promises";
+import { decryptCredentials } from "./clients/credentials.ts";
 import { httpStatus, qdrantClient, tokenStateCollection } from "./clients/qdrant.ts";
+import { secretFiles } from "./clients/secrets-dir.ts";
 import { servers } from "./clients/servers.ts";
 import { DynamicResource } from "./dynamic.ts";
 import { dynamicProvider } from "./lifecycle.ts";
@@ -44,15 +47,43 @@ async function isAdmitted({ jti }: QdrantAccessInputs): Promise<boolean> {
   }
 }
 
+/** The token in one of the tenant's files; undefined when there is none. */
+async function tokenIn(file: string, keyFile: string): Promise<string | undefined> {
+  try {
+    const { qdrant_api_key: token } = await decryptCredentials(await readFile(file, "utf8"), keyFile);
+    const claims = JSON.parse(Buffer.from(token.split(".")[1] ?? "", "base64url").toString("utf8")) as TokenClaims;
+    return claims.value_exists?.matches?.[0]?.value;
+  } catch {
+    return undefined; // SopsFile says what is wrong with it.
+  }
+}
+
+interface TokenClaims {
+  readonly value_exists?: { readonly matches?: readonly { readonly value?: string }[] };
+}
+
+/** Other tokens that are valid for the tenant. During a rotation two are: one is in the file, the other waits for its handover. */
+async function otherTokens({ jti, tenant }: QdrantAccessInputs): Promise<string[]> {
+  const filter = { must: [{ key: "tenant", match: { value: tenant } }] };
+  const { points } = await (await qdrantClient(servers())).scroll(tokenStateCollection, { filter, limit: 100 });
+  const others = points.map(({ id }) => String(id)).filter((id) => id !== jti);
+  if (others.length === 0) return [];
+  const { encrypted, staged, key } = secretFiles(tenant);
+  const handedOut = await Promise.all([tokenIn(encrypted, key), tokenIn(staged, key)]);
+  return others.filter((id) => !handedOut.includes(id));
+}
+
 export const provider = dynamicProvider<QdrantAccessInputs, QdrantAccessInputs>({
   describe: ({ tenant }) => `Qdrant access of tenant ${tenant}`,
   id: ({ jti }) => jti,
   inputs: { tenant: "replace", jti: "renew", enabled: "update" },
   async ensure(desired) {
     await (desired.enabled ? admit(desired) : revoke(desired));
+    for (const other of await otherTokens(desired)) await revoke({ ...desired, jti: other });
     return desired;
   },
   observe: async (recorded) => ({ ...recorded, enabled: await isAdmitted(recorded) }),
+  foreign: async (recorded) => (await otherTokens(recorded)).map((other) => `the token ${other} is valid too`),
   remove: revoke,
 });
 

@@ -1,6 +1,7 @@
 // A Qdrant collection (plan, section 4.1) with limits on what one request may cost.
 import type { CustomResourceOptions, Input } from "@pulumi/pulumi";
 import type { QdrantClient, Schemas } from "@qdrant/js-client-rest";
+import { aliasesOf, configDifferences, configOf, removeAliases, restoreConfig } from "./clients/collection-config.ts";
 import {
   foundReplicas,
   peersOf,
@@ -30,6 +31,11 @@ export interface QdrantCollectionInputs {
   readonly replicas?: Replicas;
   /** Copies that must have taken a write before it is answered. Never given as 1. @default 1 */
   readonly writeConsistency?: number;
+}
+
+interface QdrantCollectionState extends QdrantCollectionInputs {
+  /** What the server chose when the collection was made (clients/collection-config.ts). Unset in the state of an older version. */
+  readonly config?: string;
 }
 
 async function find(client: QdrantClient, collection: string): Promise<Schemas["CollectionInfo"] | undefined> {
@@ -112,7 +118,15 @@ async function syncIndexes(
   }
 }
 
-export const provider = dynamicProvider<QdrantCollectionInputs, QdrantCollectionInputs>({
+/** The settings of the strict mode that are inputs. */
+const chosen = ({ strictMode }: QdrantCollectionInputs): string[] => Object.keys(strictMode);
+
+const withConfig = async (client: QdrantClient, desired: QdrantCollectionInputs): Promise<QdrantCollectionState> => ({
+  ...desired,
+  config: configOf(await client.getCollection(desired.collection), chosen(desired)),
+});
+
+export const provider = dynamicProvider<QdrantCollectionInputs, QdrantCollectionState>({
   describe: ({ collection }) => `Qdrant collection ${collection}`,
   id: ({ collection }) => collection,
   inputs: {
@@ -147,13 +161,13 @@ export const provider = dynamicProvider<QdrantCollectionInputs, QdrantCollection
     if (reason !== undefined) failures.push({ property: "collection", reason });
     return failures;
   },
-  async ensure(desired) {
+  async ensure(desired, previous) {
     const client = await qdrantClient(servers());
     const info = await find(client, desired.collection);
     if (info === undefined) {
       await createCollection(client, desired);
       await syncIndexes(client, desired, {});
-      return desired;
+      return withConfig(client, desired);
     }
     const found = describeFound(desired, info);
     const problem = immutableProblem(desired, info);
@@ -162,7 +176,7 @@ export const provider = dynamicProvider<QdrantCollectionInputs, QdrantCollection
       await client.deleteCollection(desired.collection);
       await createCollection(client, desired);
       await syncIndexes(client, desired, {});
-      return desired;
+      return withConfig(client, desired);
     }
     const { replicas = 1, writeConsistency = 1, strictMode: strict_mode_config } = desired;
     const params = {
@@ -172,14 +186,27 @@ export const provider = dynamicProvider<QdrantCollectionInputs, QdrantCollection
     await client.updateCollection(desired.collection, { strict_mode_config, params });
     await syncReplicas(client, desired.collection, replicas);
     await syncIndexes(client, desired, found.payloadIndexes);
-    return desired;
+    await removeAliases(client, await aliasesOf(client, desired.collection));
+    if (previous?.config !== undefined)
+      await restoreConfig(client, desired.collection, previous.config, chosen(desired));
+    return withConfig(client, desired);
   },
   async observe(recorded) {
     const client = await qdrantClient(servers());
     const info = await find(client, recorded.collection);
     if (info === undefined) return undefined;
     const replicas = await foundReplicas(client, recorded.collection, recorded.replicas ?? 1);
-    return { ...describeFound(recorded, info), ...(replicas !== 1 && { replicas }) };
+    const config = recorded.config ?? configOf(info, chosen(recorded));
+    return { ...describeFound(recorded, info), ...(replicas !== 1 && { replicas }), config };
+  },
+  async foreign({ config, ...recorded }) {
+    const client = await qdrantClient(servers());
+    const [info, aliases] = await Promise.all([
+      client.getCollection(recorded.collection),
+      aliasesOf(client, recorded.collection),
+    ]);
+    const changed = config === undefined ? [] : configDifferences(config, configOf(info, chosen(recorded)));
+    return [...changed, ...aliases.map((name) => `the alias ${name} leads to it`)];
   },
   async remove({ collection }) {
     // Deleting an absent collection succeeds (the answer is false).
@@ -194,6 +221,6 @@ export class QdrantCollection extends DynamicResource {
     args: { [K in keyof QdrantCollectionInputs]: Input<NonNullable<QdrantCollectionInputs[K]>> },
     opts?: CustomResourceOptions,
   ) {
-    super("QdrantCollection", "qdrant-collection", name, args, opts);
+    super("QdrantCollection", "qdrant-collection", name, { ...args, config: undefined }, opts);
   }
 }

@@ -166,6 +166,20 @@ export const provider = dynamicProvider<RedisAclUserInputs, RedisAclUserState>({
       };
     });
   },
+  // The inputs say it too, but they are secret.
+  foreign: async ({ user, passwordHash, former = [] }) =>
+    withRedisNodes(servers(), async (nodes) => {
+      const views = await onEveryNode(nodes, async ({ client }) => viewOf(client, user));
+      return views.flatMap((view, index) => {
+        if (view === undefined) return [];
+        const where = nodes.length === 1 ? "" : ` on ${nodes[index]?.name}`;
+        const others = view.passwordHashes.filter((hash) => hash !== passwordHash && !former.includes(hash)).length;
+        return [
+          ...(others > 0 ? [`passwords that are not ours${where}: ${others}`] : []),
+          ...(view.passwordHashes.includes(passwordHash) ? [] : [`its own password is not valid${where}`]),
+        ];
+      });
+    }),
   async remove({ user, prefix }) {
     await withRedisNodes(servers(), async (nodes) => {
       // The user first: it ends the user's connections, so that nothing is written behind the deletion.

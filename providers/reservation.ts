@@ -7,7 +7,7 @@ import { adopting } from "./clients/adopting.ts";
 import { barredProblem } from "./clients/barred.ts";
 import { recordDeletion } from "./clients/deletion.ts";
 import { withPlatform } from "./clients/platform-db.ts";
-import { release, reservationOf, reserve } from "./clients/reservations.ts";
+import { release, reservationOf, reserve, takeBack } from "./clients/reservations.ts";
 import { getTenant } from "./clients/registry.ts";
 import { servers, type Servers } from "./clients/servers.ts";
 import { askAll, foundIn, listTraces, tracesOf } from "./clients/traces.ts";
@@ -77,6 +77,7 @@ export const provider = dynamicProvider<ReservationInputs, ReservationInputs>({
     const all = servers();
     await withPlatform(async (client) => {
       if (previous === undefined) await requireNew(client, desired, all);
+      else await takeBack(client, desired);
       await reserve(client, desired);
     }, all);
     return desired;
@@ -85,7 +86,12 @@ export const provider = dynamicProvider<ReservationInputs, ReservationInputs>({
     const found = await withPlatform((client) => reservationOf(client, recorded.tenant));
     if (found === undefined) return undefined;
     const same = sorted(found.networks).join() === sorted(recorded.networks).join();
-    return { ...recorded, stack: found.stack, networks: same ? recorded.networks : found.networks };
+    return { ...recorded, networks: same ? recorded.networks : found.networks };
+  },
+  async foreign({ tenant, stack }) {
+    const found = await withPlatform((client) => reservationOf(client, tenant));
+    // No input that differs: a reservation of another stack would be made anew, and the tenant with it.
+    return found === undefined || found.stack === stack ? [] : [`it is registered for the stack ${found.stack}`];
   },
   async remove({ tenant, rotation }) {
     const all = servers();

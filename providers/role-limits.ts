@@ -1,7 +1,9 @@
 // Settings of a PostgreSQL role that the native Role does not know. Only a superuser may change them: the tenant cannot.
 import type { CustomResourceOptions, Input } from "@pulumi/pulumi";
 import type { Client } from "pg";
+import { undoAll, words } from "./clients/foreign.ts";
 import { sqlState, withAdmin } from "./clients/postgresql.ts";
+import { foreignSettings } from "./clients/role-rights.ts";
 import { DynamicResource } from "./dynamic.ts";
 import { dynamicProvider } from "./lifecycle.ts";
 
@@ -40,6 +42,7 @@ export const provider = dynamicProvider<RoleLimitsInputs, RoleLimitsInputs>({
       for (const { name } of rows) {
         await client.query(`ALTER ROLE ${role} IN DATABASE ${client.escapeIdentifier(name)} RESET temp_file_limit`);
       }
+      await undoAll(client, await foreignSettings(client, desired.role));
     });
     return desired;
   },
@@ -47,6 +50,7 @@ export const provider = dynamicProvider<RoleLimitsInputs, RoleLimitsInputs>({
     const tempFileLimit = await withAdmin((client) => currentLimit(client, recorded.role));
     return tempFileLimit === undefined ? undefined : { ...recorded, tempFileLimit };
   },
+  foreign: async ({ role }) => withAdmin(async (client) => words(await foreignSettings(client, role))),
   async remove({ role }) {
     await withAdmin(async (client) => {
       await client

@@ -1,8 +1,10 @@
 // Whether a tenant's role may log in, and its first password. Later passwords are CredentialsHandover's: a password must not change
 // before the file that holds it does.
 import { secret, type CustomResourceOptions, type Input } from "@pulumi/pulumi";
+import { undoAll, words } from "./clients/foreign.ts";
 import { withAdmin } from "./clients/postgresql.ts";
 import { forcePassword, storedLogin } from "./clients/role-password.ts";
+import { foreignOfRole } from "./clients/role-rights.ts";
 import { alterRole, dropForeignGrants, endSessions, isNoRole } from "./clients/role-sessions.ts";
 import { DynamicResource } from "./dynamic.ts";
 import { dynamicProvider } from "./lifecycle.ts";
@@ -24,6 +26,9 @@ export const provider = dynamicProvider<RoleLoginInputs, RoleLoginInputs>({
   adopts: true,
   async ensure(desired, previous) {
     await withAdmin(async (client) => {
+      for (const { database, found } of await foreignOfRole(client, desired.role, desired.database)) {
+        if (found.length > 0) await withAdmin((there) => undoAll(there, found), database);
+      }
       if (previous === undefined) return forcePassword(client, desired, () => undefined);
       const { role, login } = desired;
       await alterRole(client, `ALTER ROLE ${client.escapeIdentifier(role)} ${login ? "LOGIN" : "NOLOGIN"}`);
@@ -38,6 +43,8 @@ export const provider = dynamicProvider<RoleLoginInputs, RoleLoginInputs>({
     const found = await withAdmin((client) => storedLogin(client, recorded.role));
     return found && { ...recorded, login: found.login };
   },
+  foreign: async ({ role, database }) =>
+    withAdmin(async (client) => words((await foreignOfRole(client, role, database)).flatMap(({ found }) => found))),
   async remove({ role, database }) {
     await withAdmin(async (client) => {
       try {

@@ -2,8 +2,9 @@
 // every store accepts them (CredentialsHandover).
 import { secret, type CustomResourceOptions, type Input, type Output } from "@pulumi/pulumi";
 import { createHash } from "node:crypto";
-import { readFile, rm } from "node:fs/promises";
+import { chmod, readFile, rm, stat } from "node:fs/promises";
 import { isDeepStrictEqual } from "node:util";
+import { parse } from "yaml";
 import {
   credentialKeys,
   decryptCredentials,
@@ -52,6 +53,18 @@ async function onDisk(tenant: string): Promise<SopsFileInputs | undefined> {
   }
 }
 
+/** Permissions as `chmod` takes them. */
+export const modeText = (mode: number): string => (mode & 0o777).toString(8).padStart(4, "0");
+
+/** What of the file's entries is not as sops writes them, or not ours. */
+async function oddEntries(file: string): Promise<string[]> {
+  const { sops: _, ...entries } = parse(await readFile(file, "utf8")) as Record<string, unknown>;
+  return Object.entries(entries).flatMap(([name, value]) => {
+    if (!(credentialKeys as readonly string[]).includes(name)) return [`it has the entry ${name}`];
+    return String(value).startsWith("ENC[") ? [] : [`${name} stands in it unencrypted`];
+  });
+}
+
 export const provider = dynamicProvider<SopsFileInputs, SopsFileState>({
   describe: ({ tenant }) => `SOPS file ${secretFiles(tenant).encrypted}`,
   id: ({ tenant }) => tenant,
@@ -63,8 +76,10 @@ export const provider = dynamicProvider<SopsFileInputs, SopsFileState>({
       for (const left of await unfinishedWrites(file)) await rm(left, { force: true });
     }
     const current = await onDisk(desired.tenant);
+    if (current !== undefined) await chmod(encrypted, 0o600);
     const same = current !== undefined && isDeepStrictEqual(current.credentials, desired.credentials);
-    if (same && isDeepStrictEqual(current.recipients, desired.recipients)) {
+    const whole = same && (await oddEntries(encrypted)).length === 0;
+    if (whole && isDeepStrictEqual(current.recipients, desired.recipients)) {
       await rm(staged, { force: true });
       return { ...desired, digest: digestOf(await readFile(encrypted, "utf8")) };
     }
@@ -78,6 +93,17 @@ export const provider = dynamicProvider<SopsFileInputs, SopsFileState>({
   async observe(recorded) {
     const found = await onDisk(recorded.tenant);
     return found && { ...found, ...(recorded.digest === undefined ? {} : { digest: recorded.digest }) };
+  },
+  async foreign({ credentials, digest, tenant }, found) {
+    const { encrypted, staged } = secretFiles(tenant);
+    const odd = await oddEntries(encrypted);
+    const { mode } = await stat(encrypted);
+    if ((mode & 0o777) !== 0o600) odd.push(`its mode is ${modeText(mode)}, not 0600`);
+    const next = await readFile(staged, "utf8").catch(() => "");
+    if (digestOf(next) === digest)
+      return [...odd, "new credentials wait for their handover, which the next update does"];
+    const others = credentialKeys.filter((key) => credentials[key] !== found.credentials[key]);
+    return [...odd, ...others.map((key) => `${key} is not what was written`)];
   },
   async remove({ tenant }) {
     const { encrypted, staged } = secretFiles(tenant);

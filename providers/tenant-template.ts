@@ -47,14 +47,18 @@ async function hardenInside(client: Client): Promise<void> {
   await client.query("REVOKE ALL ON SCHEMA public FROM PUBLIC");
 }
 
-async function openToAll(client: Client): Promise<boolean> {
-  const { rows } = await client.query<{ open: boolean }>(
-    `SELECT bool_or(datname = 'template1' AND datallowconn OR grantee = 0) AS open
-     FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba)))
-     WHERE datname = ANY ($1)`,
-    [shared],
+/** What is open to everybody, in words. */
+async function openToAll(client: Client, template: string): Promise<string[]> {
+  const { rows } = await client.query<{ what: string }>(
+    `SELECT format('database %s lets sessions in', datname) AS what FROM pg_database
+       WHERE datname IN ('template1', $2) AND datallowconn
+     UNION ALL SELECT DISTINCT format('everybody has rights on database %s', datname)
+       FROM pg_database, aclexplode(coalesce(datacl, acldefault('d', datdba)))
+       WHERE (datname = ANY ($1) OR datname = $2) AND grantee = 0
+     ORDER BY 1`,
+    [shared, template],
   );
-  return rows[0]?.open ?? false;
+  return rows.map(({ what }) => what);
 }
 
 export const provider = dynamicProvider<TenantTemplateInputs, TenantTemplateInputs>({
@@ -83,8 +87,9 @@ export const provider = dynamicProvider<TenantTemplateInputs, TenantTemplateInpu
   observe: async (recorded) =>
     withAdmin(async (client) => {
       if (!(await exists(client, recorded.template))) return undefined;
-      return { ...recorded, version: (await openToAll(client)) ? 0 : recorded.version };
+      return recorded;
     }),
+  foreign: async ({ template }) => withAdmin((client) => openToAll(client, template)),
   async remove({ template }) {
     // postgres and template1 stay closed: opening them again is nobody's wish.
     await withAdmin((client) => client.query(`DROP DATABASE IF EXISTS ${client.escapeIdentifier(template)}`));

@@ -91,6 +91,41 @@ function isOwn(record: string, { database, role }: Omit<HbaEntry, "networks">): 
   );
 }
 
+/** True for a record that lets the tenant's role, and nobody else, in elsewhere than in its own database. */
+function isDoor(record: string, entry: Omit<HbaEntry, "networks">): boolean {
+  const parsed = parse(record);
+  return (
+    parsed !== undefined && isOnly(parsed.users, entry.role) && parsed.method !== "reject" && !isOwn(record, entry)
+  );
+}
+
+/** Lines that let the tenant's role in elsewhere than in its own database: nobody but somebody who opens it wants them. */
+export function doorsIn(text: string, entry: Omit<HbaEntry, "networks">): string[] {
+  return recordsOf(text)
+    .filter((record) => isDoor(record, entry))
+    .map((record) => record.trim());
+}
+
+/** The file without those lines. */
+export function withoutDoors(text: string, entry: Omit<HbaEntry, "networks">): string {
+  return recordsOf(text)
+    .filter((record) => !isDoor(record, entry))
+    .join("\n");
+}
+
+/** Other lines that let somebody in and name the tenant's database or role: an administrator may have meant them. */
+export function linesNaming(text: string, entry: Omit<HbaEntry, "networks">): string[] {
+  const names = (words: readonly Word[], name: string): boolean => words.some((word) => word.text === name);
+  return recordsOf(text)
+    .filter((record) => {
+      const parsed = parse(record);
+      if (parsed === undefined || parsed.method === "reject" || isOwn(record, entry) || isDoor(record, entry))
+        return false;
+      return names(parsed.databases, entry.database) || names(parsed.users, entry.role);
+    })
+    .map((record) => record.trim());
+}
+
 /** True when the names may mean `own`: a list, `all`, `samerole`, +group, @file, /pattern. A plain other name never does. */
 function mayMean(words: readonly Word[], own: string): boolean {
   const special = ({ text, quoted }: Word): boolean =>

@@ -194,6 +194,23 @@ const guarantees: readonly string[] = [
   `GRANT INSERT (report_id, tenant_id, report) ON public.deletion_reports TO ${writerRole}`,
 ];
 
+/** Which of them somebody has taken away, in words. */
+export async function weakened(client: Client): Promise<string[]> {
+  const { rows } = await client.query<{ what: string }>(
+    `SELECT format('trigger %s of %s is not always enabled', tgname, tgrelid::regclass) AS what FROM pg_trigger
+       WHERE tgname IN ('append_only', 'link') AND NOT tgisinternal AND tgenabled <> 'A'
+     UNION ALL
+     SELECT DISTINCT format('everybody has rights on %s', name) FROM (
+       SELECT 'the database' AS name, coalesce(datacl, acldefault('d', datdba)) AS acl FROM pg_database
+         WHERE datname = current_database()
+       UNION ALL SELECT 'schema public', nspacl FROM pg_namespace WHERE nspname = 'public'
+       UNION ALL SELECT format('table %s', relname), relacl FROM pg_class WHERE relnamespace = 'public'::regnamespace) AS objects,
+       aclexplode(acl) WHERE grantee = 0
+     ORDER BY 1`,
+  );
+  return rows.map(({ what }) => what);
+}
+
 const createWriter = `DO $$ BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '${writerRole}') THEN
     BEGIN

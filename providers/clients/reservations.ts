@@ -94,6 +94,11 @@ export async function reserve(client: Client, request: ReservationRequest): Prom
   });
 }
 
+/** Says again that a reservation is this stack's, whose state knows it. */
+export async function takeBack(client: Client, { tenant, stack }: ReservationRequest): Promise<void> {
+  await client.query("UPDATE public.reservations SET stack = $2 WHERE tenant_id = $1 AND stack <> $2", [tenant, stack]);
+}
+
 /** Gives a tenant's id and networks back. True when it had a reservation. */
 export async function release(client: Client, tenant: string): Promise<boolean> {
   const { rowCount } = await client.query("DELETE FROM public.reservations WHERE tenant_id = $1", [tenant]);

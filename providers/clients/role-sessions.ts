@@ -49,7 +49,7 @@ export async function endIdleSessions(client: Client, role: string, startedBefor
 }
 
 /** The databases, other than `except`, in which somebody granted the role something. */
-async function databasesWithGrants(client: Client, role: string, except: string): Promise<string[]> {
+export async function databasesWithGrants(client: Client, role: string, except: string): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(
     `SELECT DISTINCT datname AS name FROM pg_shdepend JOIN pg_database ON pg_database.oid = dbid
      WHERE refclassid = 'pg_authid'::regclass AND refobjid = (SELECT oid FROM pg_roles WHERE rolname = $1)

@@ -105,6 +105,8 @@ describe("a resource of tenant acme is rejected:", () => {
       /"tenant-acme-policy"/,
     ],
     ["IamUserPolicyAttachment", "acme", { policyName: "readwrite" }, "minio-own-user", /"tenant-acme-policy"/],
+    ["MinioAccess", "acme", { policy: "readwrite" }, "minio-own-user", /"tenant-acme-policy"/],
+    ["MinioAccess", "acme", { user: "tenant-globex-access" }, "minio-own-user", /"tenant-acme-access"/],
     ["IamPolicy", "acme", { name: "readwrite" }, "minio-least-policy", /must be "tenant-acme-policy"/],
     ["IamPolicy", "acme", { policy: "everything" }, "minio-least-policy", /no JSON document/],
     ["IamPolicy", "acme", { policy: "{}" }, "minio-least-policy", /no JSON document/],

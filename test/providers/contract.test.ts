@@ -15,6 +15,7 @@ import { secretFiles } from "../../providers/clients/secrets-dir.ts";
 import { scramVerifier } from "../../providers/clients/scram.ts";
 import { servers } from "../../providers/clients/servers.ts";
 import { digestOf } from "../../providers/sops-file.ts";
+import { attachPolicies, removeUser, setUser } from "../support/minio-admin.ts";
 import { platformUp } from "../support/platform.ts";
 
 /** A provider as the engine calls it. */
@@ -48,6 +49,7 @@ const database = `tenant_${tenant}`;
 const role = `${database}_user`;
 const encrypted = servers().postgresql.sslMode !== "disable";
 const bucket = `tenant-${tenant}-bucket`;
+const minioUser = `tenant-${tenant}-access`;
 const jti = "0198c0de-0000-4000-8000-000000000001";
 let folder: string;
 let recipient: string;
@@ -126,6 +128,20 @@ const cases: readonly Case[] = [
     file: "bucket-encryption",
     inputs: () => ({ bucket, algorithm: "AES256" }),
     outside: { change: async () => (await minioClient(servers())).removeBucketEncryption(bucket), gone: true },
+  },
+  {
+    file: "minio-access",
+    prepare: async () => setUser(await minioClient(servers()), servers().minio.password, minioUser, "contract-secret"),
+    inputs: () => ({ user: minioUser, policy: "readonly", secret: "contract-secret" }),
+    changed: () => ({ user: minioUser, policy: "writeonly", secret: "contract-secret-2" }),
+    outside: {
+      change: async () => {
+        const client = await minioClient(servers());
+        await attachPolicies(client, minioUser, "readonly,readwrite");
+        await setUser(client, servers().minio.password, minioUser, "contract-secret-3");
+      },
+    },
+    clean: async () => removeUser(await minioClient(servers()), minioUser),
   },
   {
     file: "role-limits",
@@ -229,7 +245,7 @@ const cases: readonly Case[] = [
   {
     file: "age-key",
     inputs: () => ({ tenant }),
-    outside: { change: () => rm(secretFiles(tenant).publicKey), gone: true },
+    outside: { change: () => rm(secretFiles(tenant).publicKey) },
   },
 ];
 

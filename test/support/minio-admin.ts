@@ -1,25 +1,6 @@
 // MinIO's admin calls that tests need and the program leaves to the native provider: users and policies.
-import { createCipheriv, pbkdf2Sync, randomBytes } from "node:crypto";
 import type { Client } from "minio";
-
-/**
- * madmin's encryption of a request body with the administrator's secret, in its PBKDF2 and AES-256-GCM form.
- * Source: madmin-go encrypt.go and secure-io/sio-go; one fragment only, so at most 16 KiB.
- */
-function sealed(secret: string, text: string): Buffer {
-  const salt = randomBytes(32);
-  const nonce = randomBytes(8);
-  const key = pbkdf2Sync(secret, salt, 8192, 32, "sha256");
-  const seal = (sequence: number, plain: string, associated: Buffer): Buffer => {
-    const counter = Buffer.alloc(4);
-    counter.writeUInt32LE(sequence);
-    const cipher = createCipheriv("aes-256-gcm", key, Buffer.concat([nonce, counter])).setAAD(associated);
-    return Buffer.concat([cipher.update(plain, "utf8"), cipher.final(), cipher.getAuthTag()]);
-  };
-  const first = seal(0, "", Buffer.alloc(0));
-  const last = seal(1, text, Buffer.concat([Buffer.from([0x80]), first]));
-  return Buffer.concat([salt, Buffer.from([2]), nonce, last]);
-}
+import { sealed } from "../../providers/clients/minio-admin.ts";
 
 /** Asks, and reads the answer: `code` is the server's, or `OK`. */
 async function ask(
@@ -106,4 +87,15 @@ export async function attachPolicies(client: Client, user: string, policies: str
 export async function setQuota(client: Client, bucket: string, bytes: number): Promise<void> {
   const limit = JSON.stringify({ quota: bytes, size: bytes, quotatype: "hard" });
   await call(client, "PUT", "set-bucket-quota", { bucket }, limit);
+}
+
+/** Makes a group, or changes who is in it. */
+export async function changeGroup(client: Client, group: string, user: string, how: "add" | "remove"): Promise<void> {
+  const body = JSON.stringify({ group, members: [user], isRemove: how === "remove" });
+  await call(client, "PUT", "update-group-members", {}, body);
+}
+
+/** Removes a group without members. */
+export async function removeGroup(client: Client, group: string): Promise<void> {
+  await call(client, "PUT", "update-group-members", {}, JSON.stringify({ group, members: [], isRemove: true }));
 }

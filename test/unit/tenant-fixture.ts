@@ -89,6 +89,7 @@ export const outputs: Readonly<Record<string, Outputs>> = {
   [ours("CredentialsHandover")]: nothing,
   [ours("BucketEncryption")]: nothing,
   [ours("BucketContents")]: nothing,
+  [ours("MinioAccess")]: nothing,
   [ours("RoleLimits")]: nothing,
   [ours("RoleLogin")]: nothing,
   [ours("DatabaseHardening")]: nothing,

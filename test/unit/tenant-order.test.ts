@@ -106,6 +106,7 @@ describe("the order of the plan's section 7.1", () => {
     ["the user after its policy, so that its attachments are gone when the policy is deleted", "IamUser", "IamPolicy"],
     ["the attachment after the user", "IamUserPolicyAttachment", "IamUser"],
     ["the attachment after the policy", "IamUserPolicyAttachment", "IamPolicy"],
+    ["the user is looked at when it has its policy", "MinioAccess", "IamUserPolicyAttachment"],
     ["the token is let in when the collection is there", "QdrantAccess", "QdrantCollection"],
   ])("%s", (_what, later, earlier) => {
     const [type = "", name = "acme"] = later.split(" ");

@@ -56,6 +56,7 @@ tenant-storage:index:Tenant acme
       minio:index/s3Object:S3Object acme-receipts
       pulumi-nodejs:dynamic/tenant:BucketContents acme
       pulumi-nodejs:dynamic/tenant:BucketEncryption acme
+      pulumi-nodejs:dynamic/tenant:MinioAccess acme
     tenant-storage:index:TenantCredentials acme
       pulumi-nodejs:dynamic/tenant:AgeKey acme
       pulumi-nodejs:dynamic/tenant:QdrantToken acme
@@ -137,6 +138,11 @@ describe("the inputs are exactly these", () => {
     // No updateSecret: it would invent a new secret at every update.
     ["IamUser", "acme", { name: "tenant-acme-access", secret: secret("secret of acme-minio") }],
     ["IamUserPolicyAttachment", "acme", { userName: "tenant-acme-access", policyName: "tenant-acme-policy" }],
+    [
+      "MinioAccess",
+      "acme",
+      { user: "tenant-acme-access", policy: "tenant-acme-policy", secret: secret("secret of acme-minio") },
+    ],
     [
       "Role",
       "acme",
@@ -345,7 +351,7 @@ describe("the inputs are exactly these", () => {
 
 it("the stored code of a dynamic provider only loads the checkout's: an upgrade shows no diff", () => {
   const dynamic = all.filter(({ code }) => code !== "");
-  expect(dynamic).toHaveLength(19);
+  expect(dynamic).toHaveLength(20);
   const shapes = new Set(dynamic.map(({ code }) => code.replace(/"[a-z-]+\.ts"/, "FILE")));
   expect(shapes.size).toBe(1);
   for (const { code } of dynamic) {
