@@ -88,7 +88,7 @@ async function ofTenant(): Promise<string[]> {
 it("a preview of a stack that is not there leaves nothing in it", async () => {
   const text = `config:\n  tenant-storage:id: ${id}\n  tenant-storage:octet: 71\n  tenant-storage:qdrantVectorSize: 4\n`;
   writeFileSync(join(checkout(), "stacks", `Pulumi.${id}.yaml`), text);
-  const { code, all } = await run(process.execPath, ["cli/preview.ts", id], env);
+  const { code, all } = await run(process.execPath, ["cli/tenant.ts", "preview", id], env);
   expect(code, all).toBe(0);
   expect(await ofTenant()).toEqual([]);
 });
