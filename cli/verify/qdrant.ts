@@ -81,7 +81,9 @@ async function onePoint({ tenant, names: { collection } }: Context): Promise<voi
     const [nearest, listed] = await Promise.all([
       tenant.query(collection, {
         query: direction,
-        limit: 3,
+        // By itself a search for nearest need not come upon it: by Dot, longer vectors are nearer to anything.
+        filter: { must: [{ has_id: [id] }] },
+        limit: 1,
         ...(vector.name === undefined ? {} : { using: vector.name }),
       }),
       // Ordered by id, starting here.

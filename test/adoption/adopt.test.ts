@@ -142,7 +142,7 @@ describe("adopted", () => {
         "update Role connectionLimit idleInTransactionSessionTimeout inherit",
         "create RoleLimits",
         "update Database connectionLimit owner",
-        "update DatabaseHardening version",
+        "update DatabaseHardening",
         ...["public", "connect", "schema"].map(() => "create Grant"),
         ...["tables", "sequences"].map(() => "create DefaultPrivileges"),
         "update PgHbaEntry networks",
