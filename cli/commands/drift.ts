@@ -1,34 +1,23 @@
 // tenant drift [ID…|--all]: what somebody changed from outside, and putting it back.
 import { Command } from "commander";
 import type { Difference } from "../drift/difference.ts";
-import type { Repaired } from "../engine/drift.ts";
-import type { Progress } from "../progress.ts";
+import type { Found } from "../drift/look.ts";
+import type { Job } from "../fleet/run.ts";
+import { addFleetOptions, asksForMany, type FleetOptions } from "../fleet/options.ts";
 
-interface Options {
-  readonly all?: true;
+interface Options extends FleetOptions {
   readonly repair?: true;
-  readonly json?: true;
-}
-
-/** What was found of one tenant, or of the platform. */
-interface Found {
-  readonly id: string;
-  readonly drift: readonly Difference[];
-  /** With `--repair`: what was put back. */
-  readonly repaired?: readonly Difference[];
-  /** Why it could not be said. */
-  readonly error?: { readonly code: string; readonly message: string };
 }
 
 export function driftCommand(): Command {
-  return new Command("drift")
+  const command = new Command("drift")
     .description(
       "find what was changed from outside in a tenant's stores, files and records; put it back with --repair",
     )
-    .argument("[ids...]", "tenants; platform is what tenants share")
-    .option("--all", "every tenant that has a file in stacks/, and the platform")
+    .argument("[ids...]", "the tenant, or many of those that have a file in stacks/; platform is what tenants share");
+  return addFleetOptions(command)
     .option("--repair", "put back what an update can put back, verify the tenant, and record it in the audit log")
-    .option("--json", "print the differences as JSON")
+    .option("--json", "print the differences as JSON, by tenant")
     .addHelpText(
       "after",
       `
@@ -36,99 +25,101 @@ Asks every server, reads the files, and compares with what was deployed: changed
 recorded without --repair. pulumi refresh and pulumi up do the same for all but what is marked "by hand".
 Exit code 0: no difference, or all put back. 2: there are differences. 1: it could not be found out, or not be put back.
 
-Example: npm run tenant -- drift initech`,
+Examples:
+  npm run tenant -- drift initech
+  npm run tenant -- drift --all --parallel 4`,
     )
     .action(drift);
 }
 
-async function drift(ids: readonly string[], { all, repair, json }: Options): Promise<void> {
-  const wanted = await chosen(ids, all === true);
-  const [{ interrupted, withInterrupts }, { beginProgress }, { sayJson }] = await Promise.all([
-    import("../engine/interrupt.ts"),
-    import("../progress.ts"),
-    import("../output.ts"),
-  ]);
-  const found: Found[] = [];
-  await withInterrupts(async () => {
-    for (const id of wanted) {
-      if (interrupted()) break;
-      const progress = await beginProgress(`${repair ? "Repairing" : "Looking at"} ${named(id)}`);
-      const one = await outcome(id, repair === true, progress).finally(progress.end);
-      await keep(one);
-      found.push(one);
-      if (!json) await show(one);
-    }
-  });
-  if (json) sayJson(found);
-  if (interrupted() || found.some(({ error }) => error !== undefined)) process.exitCode = 1;
-  else if (found.some((one) => one.drift.length > 0)) process.exitCode = 2;
+async function drift(ids: readonly string[], options: Options): Promise<void> {
+  const [id] = ids;
+  const found = await (id === undefined || asksForMany(ids, options) ? ofMany(ids, options) : ofOne(id, options));
+  // A failure's 1 comes before it.
+  if (found.some((one) => one.drift.length > 0)) process.exitCode ??= 2;
 }
 
-async function chosen(ids: readonly string[], all: boolean): Promise<readonly string[]> {
-  const { Problem } = await import("../errors.ts");
-  if (all === ids.length > 0) {
-    throw new Problem(
-      "usage",
-      "Name the tenants, or say --all: npm run tenant -- drift acme globex, npm run tenant -- drift --all",
-    );
-  }
-  if (!all) return [...new Set(ids)];
-  const { stacksWithFiles } = await import("../engine/preview.ts");
-  return stacksWithFiles();
+async function ofMany(ids: readonly string[], options: Options): Promise<Found[]> {
+  const { runFleet } = await import("../fleet/run.ts");
+  const { findTargets } = await import("../fleet/targets.ts");
+  const { useStackConfig } = await import("../environment.ts");
+  await useStackConfig("platform");
+  // What tenants share is put back before they are verified.
+  const withPlatform = options.repair ? "first" : "among";
+  const order = await findTargets(ids, options, { source: "files", withPlatform });
+  const outcomes = await runFleet(await jobOf(options), order, options);
+  const done = outcomes.flatMap(({ id, result }) => (result.status === "done" ? [{ id, found: result.value }] : []));
+  await noteRepair(done.filter(({ found }) => isMendable(found)).map(({ id }) => id));
+  return done.map(({ found }) => found);
 }
 
-async function outcome(id: string, repair: boolean, progress: Progress): Promise<Found> {
-  const { driftOf, repairDrift } = await import("../engine/drift.ts");
-  const { codeOf, withoutSecrets } = await import("../errors.ts");
+async function ofOne(id: string, options: Options): Promise<Found[]> {
+  const { wordsOf } = await import("../fleet/run.ts");
+  const { showJson } = await import("../fleet/summary.ts");
+  const { interrupted, withInterrupts } = await import("../engine/interrupt.ts");
+  const { beginProgress } = await import("../progress.ts");
+  const { complain, say } = await import("../output.ts");
+  const words = wordsOf(await jobOf(options), options);
+  const { look } = await import("../drift/look.ts");
+  const progress = await beginProgress(
+    `${options.repair ? "Repairing" : "Looking at"} ${id === "platform" ? "the platform" : `tenant ${id}`}`,
+  );
   try {
-    if (!repair) return { id, drift: await driftOf(id, progress) };
-    const { repaired, left }: Repaired = await repairDrift(id, progress);
-    return { id, drift: left, repaired };
+    const found = await withInterrupts(() => look(id, options.repair === true, progress)).finally(progress.end);
+    if (interrupted()) process.exitCode = 1;
+    if (options.json) showJson([{ id, result: { status: "done", value: found } }], words);
+    else {
+      say(described(id, found));
+      if (isMendable(found)) await noteRepair([id]);
+    }
+    return [found];
   } catch (error) {
     if (process.env["TENANT_DEBUG"]) throw error;
-    return { id, drift: [], error: { code: codeOf(error), message: withoutSecrets((error as Error).message) } };
+    const { codeLine, codeOf, withoutSecrets } = await import("../errors.ts");
+    if (options.json) showJson([{ id, result: { status: "failed", error: error as Error } }], words);
+    complain(`tenant: ${withoutSecrets((error as Error).message)}`);
+    complain(codeLine(codeOf(error)));
+    process.exitCode = 1;
+    return [];
   }
 }
 
-/** The newest outcome, for reports and metrics. That it could not be kept is no reason to fail: the drift is told. */
-async function keep({ id, drift: left, error }: Found): Promise<void> {
-  const [{ withPlatform }, { storeDriftResult }] = await Promise.all([
-    import("../../providers/clients/platform-db.ts"),
-    import("../../providers/clients/drift-results.ts"),
-  ]);
-  const kinds = { changed: "changed", deleted: "missing", foreign: "unexpected" } as const;
-  await withPlatform((client) =>
-    storeDriftResult(client, {
-      tenant_id: id,
-      outcome: error !== undefined ? "failed" : left.length > 0 ? "drift" : "none",
-      findings: left.map(({ resource, kind, what }) => ({ resource, kind: kinds[kind], detail: what })),
-      problem: error?.message ?? "",
-      checked_at: new Date(),
-    }),
-  ).catch(() => undefined);
+async function jobOf({ repair, json }: Options): Promise<Job<Found>> {
+  const { look } = await import("../drift/look.ts");
+  return {
+    name: `drift${repair ? " --repair" : ""}`,
+    doing: repair ? "Repairing" : "Looking at",
+    work: (id, reporter) => look(id, repair === true, reporter),
+    // Drift that is found is what was asked for.
+    failed: () => false,
+    notable: ({ drift: left }) => left.length > 0,
+    said: ({ drift: left, repaired = [] }) => {
+      const back = repaired.length > 0 ? `${repaired.length} put back, ` : "";
+      return left.length > 0 ? `${back}${count(left)}${back && " left"}` : `${back}no difference`;
+    },
+    details: (id, found) =>
+      json || found.drift.length + (found.repaired ?? []).length === 0 ? "" : `${described(id, found)}\n`,
+    json: (found) => ({ ...found }),
+  };
 }
 
-const named = (id: string): string => (id === "platform" ? "the platform" : `tenant ${id}`);
+const count = ({ length }: readonly Difference[]): string => `${length} ${length === 1 ? "difference" : "differences"}`;
 
-async function show({ id, drift: left, repaired = [], error }: Found): Promise<void> {
-  const { complain, note, plural, say } = await import("../output.ts");
-  if (error !== undefined) {
-    const { codeLine } = await import("../errors.ts");
-    complain(`tenant: ${error.message}`);
-    return complain(codeLine(error.code));
-  }
+/** An update can put back some of it. */
+const isMendable = ({ drift: left }: Found): boolean => left.some(({ help }) => help === undefined);
+
+async function noteRepair(ids: readonly string[]): Promise<void> {
+  const { note } = await import("../output.ts");
+  if (ids.length > 0) note(`Put it back: npm run tenant -- drift ${ids.join(" ")} --repair`);
+}
+
+/** For a person: what was put back, and what differs. */
+function described(id: string, { drift: left, repaired = [] }: Found): string {
   const title = id === "platform" ? "The platform" : `Tenant ${id}`;
-  if (repaired.length > 0) say(lines(`${title}: put back`, repaired));
-  if (left.length === 0) {
-    say(
-      repaired.length > 0
-        ? `${title} is as it was deployed again: ${plural(repaired.length, "difference")} put back.`
-        : `${title} is as it was deployed.`,
-    );
-    return;
-  }
-  say(lines(`${title}: ${plural(left.length, "difference")}`, left));
-  if (left.some(({ help }) => help === undefined)) note(`Put it back: npm run tenant -- drift ${id} --repair`);
+  const back = repaired.length > 0 ? [lines(`${title}: put back`, repaired)] : [];
+  if (left.length > 0) return [...back, lines(`${title}: ${count(left)}`, left)].join("\n");
+  const end = repaired.length > 0 ? ` again: ${count(repaired)} put back.` : ".";
+  return [...back, `${title} is as it was deployed${end}`].join("\n");
 }
 
 function lines(title: string, all: readonly Difference[]): string {

@@ -129,7 +129,7 @@ async function tenant(id: string, network: string, progress: Reporter): Promise<
   if (repaired.overall_pass) return repaired;
   throw new Problem(
     "verification-failed",
-    `${await formatReport(repaired)}\nSee what differs: pulumi refresh --stack ${id} --preview-only`,
+    `${await formatReport(repaired)}\nSee what differs: npm run tenant -- drift ${id}`,
   );
 }
 

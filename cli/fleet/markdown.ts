@@ -4,12 +4,10 @@ import { resourceName } from "../engine/steps.ts";
 import { withoutSecrets } from "../errors.ts";
 import { aboutRemoved } from "./changed.ts";
 import { Kinds, some, typeOf } from "./kinds.ts";
+import { capped, commentLimit, head, inline, row, type Table } from "./markdown-text.ts";
 
 /** The first line: who updates the comment finds it by this. */
 export const marker = "<!-- tenant-storage preview -->";
-
-/** What GitHub takes in one comment, in characters. */
-export const commentLimit = 65_536;
 
 /** What the comment is made of. */
 export interface Comment {
@@ -22,14 +20,6 @@ export interface Comment {
 }
 
 const see = (stacks: string): string => `\`npm run preview -- ${stacks} --diff\``;
-/** Text from outside, in a line of Markdown: neither markup nor a mention. */
-const inline = (text: string): string =>
-  withoutSecrets(text)
-    .replace(/\s+/g, " ")
-    .replace(/[&<>@\\`*_[\]|~#!]/g, (letter) => entities[letter] ?? `\\${letter}`);
-const entities: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;" };
-const row = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-const head = (cells: readonly string[]): string => `${row(cells)}\n${row(cells.map(() => "---"))}`;
 
 /** At most `limit` characters; what does not fit is named, with the command that shows it. */
 export function comment({ previews, removed = [], because }: Comment, limit = commentLimit): string {
@@ -41,9 +31,9 @@ export function comment({ previews, removed = [], because }: Comment, limit = co
     `### Preview: ${verdict(all)}`,
     inline(because),
     ...removed.map((stack) => `> [!WARNING]\n> ${inline(aboutRemoved(stack))}`),
-    capped(violations(all), Math.floor(limit / 4), "rows of policy violations"),
-    touched.length === 0 ? "" : capped(counts(touched), Math.floor(limit / 4), "stacks of this table"),
-    touched.length < 2 ? "" : capped(kinds(touched), Math.floor(limit / 8), "kinds of change"),
+    capped(violations(all), Math.floor(limit / 4), "rows of policy violations", see("")),
+    touched.length === 0 ? "" : capped(counts(touched), Math.floor(limit / 4), "stacks of this table", see("")),
+    touched.length < 2 ? "" : capped(kinds(touched), Math.floor(limit / 8), "kinds of change", see("")),
     same.length === 0 ? "" : `Unchanged: ${some(same, 20)}.`,
   ].filter((part) => part !== "");
   const text = parts.join("\n\n");
@@ -61,11 +51,6 @@ function verdict(all: readonly Previewed[]): string {
   ] as const;
   const shown = said.filter(([number]) => number > 0).map(([number, what]) => `${number} ${what}`);
   return `${all.length} ${all.length === 1 ? "stack" : "stacks"}${shown.length === 0 ? "" : `: ${shown.join(", ")}`}`;
-}
-
-interface Table {
-  readonly before: string;
-  readonly rows: readonly string[];
 }
 
 function violations(all: readonly Previewed[]): Table {
@@ -112,17 +97,6 @@ function kinds(touched: readonly Previewed[]): Table {
       row([op, inline(type), inline(properties.join(", ")), String(stacks.length), some(stacks)]),
     );
   return { before: head(["would", "resource", "properties", "stacks", ""]), rows };
-}
-
-/** The table's first rows, as many as fit. */
-function capped({ before, rows }: Table, limit: number, what: string): string {
-  if (rows.length === 0) return "";
-  let text = before;
-  for (const [index, one] of rows.entries()) {
-    if (text.length + one.length + 1 > limit) return `${text}\n\n…and ${rows.length - index} more ${what}: ${see("")}`;
-    text += `\n${one}`;
-  }
-  return text;
 }
 
 const signs: Readonly<Record<string, string>> = { create: "+", delete: "-", update: "~", replace: "!" };

@@ -18,6 +18,12 @@ export interface Job<T> extends Omit<Words<T>, "command"> {
   readonly details?: (id: string, value: T) => string;
 }
 
+/** How the job speaks, with the command line that does it again. */
+export const wordsOf = <T>(job: Job<T>, options: FleetOptions): Words<T> => ({
+  ...job,
+  command: (some) => `npm run tenant -- ${job.name} ${some.join(" ")}${job.suffix?.(some) ?? ""}${repeated(options)}`,
+});
+
 /**
  * Runs the job for all of them, and sets the exit code: 0 when every tenant is done.
  * @returns the outcomes, in order; they are shown already unless `quiet`
@@ -31,10 +37,7 @@ export async function runFleet<T>(
   const { parallel = defaultParallel(), failFast = false, json } = options;
   const ids = [...order.first, ...order.rest];
   if (ids.length === 0) note("No tenant is concerned: nothing to do.");
-  const words: Words<T> = {
-    ...job,
-    command: (some) => `npm run tenant -- ${job.name} ${some.join(" ")}${job.suffix?.(some) ?? ""}${repeated(options)}`,
-  };
+  const words = wordsOf(job, options);
   const outcomes = ids.length === 0 ? [] : await runAll(job, order, { parallel, failFast, words });
   const { failed, notBegun } = endsOf(outcomes, words);
   if (!quiet) {

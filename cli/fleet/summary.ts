@@ -7,6 +7,8 @@ import type { Outcome } from "./scheduler.ts";
 export interface Words<T> {
   /** Whether a run that came to its end is a failure: a verification that found a leak, a preview that a rule refuses. */
   readonly failed: (value: T) => boolean;
+  /** Whether a run that did not fail found something that somebody should look at: drift. */
+  readonly notable?: (value: T) => boolean;
   /** In a few words, for a table: "updated", "39 checks passed". */
   readonly said: (value: T) => string;
   /** What --json shows of it, beside id and outcome. */
@@ -64,7 +66,11 @@ export function showJson<T>(outcomes: readonly Outcome<T>[], words: Words<T>): v
 /** As a table. */
 export async function showTable<T>(outcomes: readonly Outcome<T>[], words: Words<T>): Promise<void> {
   const { failed } = endsOf(outcomes, words);
-  const mark = ({ id, result }: Outcome<T>) => (failed.includes(id) ? "✗" : result.status === "done" ? "✓" : "·");
+  const mark = ({ id, result }: Outcome<T>): string => {
+    if (failed.includes(id)) return "✗";
+    if (result.status !== "done") return "·";
+    return words.notable?.(result.value) ? "!" : "✓";
+  };
   const rows = outcomes.map((outcome) => [mark(outcome), outcome.id, told(outcome, words)]);
   say(await table(["", "tenant", "outcome"], rows));
 }

@@ -84,7 +84,7 @@ function verificationProblems({ id, verifications }: TenantState, now: string): 
 
 function driftProblems(tenant: string, stack: string, drift: Drift | null): Attention[] {
   if (drift === null || drift.outcome === "none") return [];
-  const command = `pulumi refresh --stack ${stack} --preview-only`;
+  const command = `npm run tenant -- drift ${stack}`;
   const of = tenant === "" ? "the platform: " : "";
   if (drift.outcome === "failed")
     return [{ tenant, severity: "warn", what: `${of}looking for drift failed: ${drift.problem}`, command }];

@@ -1,7 +1,12 @@
 // Everything that somebody may change of a tenant from outside is found, told one by one, put back and recorded. One tenant; all
 // changes are made at once.
+import { randomBytes } from "node:crypto";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { text } from "node:stream/consumers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Difference } from "../../cli/drift/difference.ts";
+import type { Notification } from "../../cli/notify/webhook.ts";
 import { tenantNames } from "../../components/names.ts";
 import { events } from "../../providers/clients/audit.ts";
 import { minioClient } from "../../providers/clients/minio.ts";
@@ -22,13 +27,28 @@ let tenant: Deployed;
 interface Found {
   readonly drift: readonly Difference[];
   readonly repaired?: readonly Difference[];
+  readonly outcome: string;
   readonly error?: { readonly message: string };
 }
 
+/** What the webhook was told. */
+const told: Notification[] = [];
+const webhook = createServer((request, response) => {
+  void text(request).then((body) => {
+    told.push(JSON.parse(body) as Notification);
+    response.writeHead(204).end();
+  });
+});
+
 /** `tenant drift ID … --json`: its exit code, what it found, and everything it printed. */
 async function drift(...options: string[]): Promise<Found & { readonly code: number; readonly all: string }> {
-  const { code, stdout, all } = await run("node", ["cli/tenant.ts", "drift", id, ...options, "--json"]);
-  const [found] = JSON.parse(stdout || "[]") as Found[];
+  const env = {
+    TENANT_WEBHOOK_URL: `http://127.0.0.1:${(webhook.address() as AddressInfo).port}/`,
+    TENANT_WEBHOOK_SECRET: `whsec_${randomBytes(32).toString("base64")}`,
+  };
+  const { code, stdout, all } = await run("node", ["cli/tenant.ts", "drift", id, ...options, "--json"], env);
+  const { tenants = [] } = JSON.parse(stdout || "{}") as { tenants?: Found[] };
+  const [found] = tenants;
   if (found === undefined) throw new Error(all);
   return { ...found, code, all };
 }
@@ -48,6 +68,7 @@ const asked = async (table: readonly Change[]): Promise<unknown[]> => {
 };
 
 beforeAll(async () => {
+  await new Promise<void>((done) => webhook.listen(0, "127.0.0.1", done));
   const settings = { network: ["10.87.0.0/16"], qdrantPayloadIndexes: { document_id: "keyword" } };
   tenant = await deployWith(id, settings);
   await prepare(tenant.names);
@@ -56,10 +77,18 @@ beforeAll(async () => {
 afterAll(async () => {
   await destroy(id);
   await clean(tenantNames(id));
+  webhook.close();
 });
 
 it("a tenant as it was deployed has no drift", async () => {
-  expect(await drift()).toMatchObject({ code: 0, drift: [] });
+  expect(await drift()).toMatchObject({ code: 0, outcome: "done", drift: [] });
+  expect(told).toEqual([]);
+});
+
+it("who cannot be looked at is told with the others, by exit code 1", async () => {
+  const unknown = await run("node", ["cli/tenant.ts", "drift", id, "nobody-such"]);
+  expect(unknown).toMatchObject({ code: 1, stdout: "" });
+  expect(unknown.stderr).toContain("nobody-such has no stacks/Pulumi.nobody-such.yaml here");
 });
 
 describe("what is changed and added is found, and put back by --repair", () => {
@@ -70,7 +99,8 @@ describe("what is changed and added is found, and put back by --repair", () => {
   beforeAll(async () => {
     before = await asked(changes);
     for (const { make } of [...changes, ...besides]) await make(tenant.names);
-    found = await drift();
+    // One of many, and one alone.
+    found = await drift("--parallel", "2");
     repair = await drift("--repair");
     for (const one of besides) await one.clean(tenant.names);
   });
@@ -93,6 +123,15 @@ describe("what is changed and added is found, and put back by --repair", () => {
     expect(repair.drift).toHaveLength(besides.length);
     const scan = new SecretScan([...administrators(), ...(await secretsOf(id))]);
     expect(scan.in("output", found.all + repair.all)).toEqual([]);
+  });
+
+  it("is told to the webhook", () => {
+    const named = (all: readonly Difference[] = []): unknown =>
+      all.map(({ place, resource, kind, what }) => ({ place, resource, kind, what }));
+    expect(told).toMatchObject([
+      { type: "tenant.drift_found", tenant: id, details: { findings: named(found.drift) } },
+      { type: "tenant.drift_found", details: { findings: named(repair.drift), repaired: named(repair.repaired) } },
+    ]);
   });
 
   it("is recorded, and touched no data", async () => {

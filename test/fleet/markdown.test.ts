@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import type { Previewed } from "../../cli/engine/preview.ts";
 import { differences } from "../../cli/fleet/differences.ts";
 import { Kinds } from "../../cli/fleet/kinds.ts";
-import { comment, commentLimit, marker } from "../../cli/fleet/markdown.ts";
+import { commentLimit } from "../../cli/fleet/markdown-text.ts";
+import { comment, marker } from "../../cli/fleet/markdown.ts";
 
 const urn = (stack: string, type: string, name = stack): string =>
   `urn:pulumi:${stack}::tenant-storage::tenant-storage:index:Tenant$${type}::${name}`;

@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, it, vi } from "vitest";
 import { withoutSecrets } from "../../cli/errors.ts";
+import { tell } from "../../cli/drift/look.ts";
 import { deliverKept, notify } from "../../cli/notify/index.ts";
 import { target, type Notification } from "../../cli/notify/webhook.ts";
 import { hasKeptNotifications } from "../../cli/kept-events.ts";
@@ -90,6 +91,18 @@ it("says what happened, signed, without secrets", async () => {
   expect(body).toMatchObject({ type: "tenant.verification_failed", tenant: "acme", details: { password: "[secret]" } });
   expect(body.id).toBe(one?.headers["webhook-id"]);
   expect(said).toBe("");
+});
+
+it("is told of drift: what differs, what was put back, and nothing when there is none", async () => {
+  const one = { place: "Redis", resource: "user helper", kind: "foreign", what: `reaches ${secret}` } as const;
+  await tell("acme", { drift: [] });
+  await tell("acme", { drift: [{ ...one, help: "by hand" }] });
+  await tell("platform", { drift: [], repaired: [one] });
+  const shown = { ...one, what: "reaches [secret]" };
+  expect(received.map(({ body }) => JSON.parse(body) as Notification)).toMatchObject([
+    { type: "tenant.drift_found", tenant: "acme", details: { findings: [shown] } },
+    { type: "tenant.drift_found", tenant: "platform", details: { findings: [], repaired: [shown] } },
+  ]);
 });
 
 it("tries again when the server fails or breaks off, with the same id", async () => {

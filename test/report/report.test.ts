@@ -60,6 +60,8 @@ describe("many tenants", () => {
     expect(found).toContain(`bad ${fakeId(1)}: its last verification failed: postgresql cross_db_connect`);
     expect(found).toContain(`bad ${fakeId(2)}: drift: role tenant_${fakeId(2)}_user changed`);
     expect(found).toContain(`warn ${fakeId(11)}: was verified 41 days ago`);
+    const drifted = attention(fleet).find(({ tenant: id }) => id === fakeId(2));
+    expect(drifted?.command).toBe(`npm run tenant -- drift ${fakeId(2)}`);
     expect(found.at(-1)).toMatch(/^warn halfway: is not complete/);
     expect(found.findIndex((one) => one.startsWith("warn"))).toBe(found.filter((one) => one.startsWith("bad")).length);
   });
