@@ -12,7 +12,10 @@ async function look(): Promise<DriftDocument> {
   const child = spawn(process.execPath, args, { cwd: root, stdio: ["ignore", "pipe", "inherit"] });
   const printed = await text(child.stdout);
   if (printed === "") throw new Error("tenant drift could not begin; what it said stands above");
-  return JSON.parse(printed) as DriftDocument;
+  const document = JSON.parse(printed) as DriftDocument;
+  // Not the same as no drift, and no reason to close an issue.
+  if (document.tenants.length === 0) throw new Error("no stack has a file in stacks/ here: nothing was looked at");
+  return document;
 }
 
 async function main(post: boolean): Promise<void> {
