@@ -49,8 +49,10 @@ export const attributes = ({ role }: TenantNames) =>
 export const members = ({ role }: TenantNames) =>
   rows(`SELECT roleid::regrole::text, member::regrole::text FROM pg_auth_members
         WHERE roleid = '${role}'::regrole OR member = '${role}'::regrole ORDER BY 1, 2`);
+/** Default privileges that are granted again are another object. */
 export const rights = ({ role }: TenantNames) =>
-  rows(`SELECT dbid, classid, objid, deptype FROM pg_shdepend WHERE refobjid = '${role}'::regrole ORDER BY 1, 2, 3, 4`);
+  rows(`SELECT dbid, classid, CASE WHEN classid = 'pg_default_acl'::regclass THEN 0 ELSE objid END AS objid, deptype
+        FROM pg_shdepend WHERE refobjid = '${role}'::regrole ORDER BY 1, 2, 3, 4`);
 export const databaseRights = ({ database }: TenantNames) =>
   rows(`SELECT datdba::regrole::text, datconnlimit, datallowconn, acl::text FROM pg_database, unnest(datacl) AS acl
         WHERE datname = '${database}' ORDER BY 4`);
@@ -73,6 +75,12 @@ export const hba = async ({ role }: TenantNames) =>
     .filter((line) => line.includes(role))
     .sort();
 export const edit = (change: (text: string) => string) => withAdmin((client) => editHba(client, change));
+/** MinIO tells the actions and resources of a policy in any order. */
+export const policy = async ({ minioPolicy }: TenantNames) =>
+  JSON.parse(
+    JSON.stringify(await minioAdminGet(await s3(), "info-canned-policy", { name: minioPolicy })),
+    (_, value: unknown) => (Array.isArray(value) ? value.map((one) => JSON.stringify(one)).sort() : value),
+  ) as unknown;
 export const info = async ({ minioUser }: TenantNames) => {
   const { policyName, status, memberOf } = (await minioAdminGet(await s3(), "user-info", {
     accessKey: minioUser,

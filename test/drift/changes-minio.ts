@@ -3,18 +3,18 @@ import { bucketPolicy } from "../../components/object-storage.ts";
 import { minioAdminGet } from "../../providers/clients/minio.ts";
 import { servers } from "../../providers/clients/servers.ts";
 import * as admin from "../support/minio-admin.ts";
-import { type Change, info, none, objectText, s3, stranger } from "./change.ts";
+import { type Change, info, none, objectText, policy, s3, stranger } from "./change.ts";
 
 export const minio: readonly Change[] = [
   {
     name: "a wider policy",
     ...{ place: "MinIO", resource: "IamPolicy", says: /^policy\.Statement: added .*s3:DeleteBucket/ },
     make: async ({ bucket, minioPolicy }) => {
-      const policy = JSON.parse(bucketPolicy(bucket)) as { Statement: object[] };
-      policy.Statement.push({ Effect: "Allow", Action: ["s3:DeleteBucket"], Resource: [`arn:aws:s3:::${bucket}`] });
-      await admin.setPolicy(await s3(), minioPolicy, JSON.stringify(policy));
+      const wider = JSON.parse(bucketPolicy(bucket)) as { Statement: object[] };
+      wider.Statement.push({ Effect: "Allow", Action: ["s3:DeleteBucket"], Resource: [`arn:aws:s3:::${bucket}`] });
+      await admin.setPolicy(await s3(), minioPolicy, JSON.stringify(wider));
     },
-    ask: async ({ minioPolicy }) => minioAdminGet(await s3(), "info-canned-policy", { name: minioPolicy }),
+    ask: policy,
   },
   {
     name: "a second policy attached",
