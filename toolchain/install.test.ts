@@ -119,7 +119,7 @@ test("an engine that another checkout built is not taken for a release", () => {
 
 test("a Qdrant that is not the reviewed one is refused", () => {
   const copy = join(folder, "checkout");
-  for (const part of ["toolchain", "local", "package.json"])
+  for (const part of ["toolchain", "local", "errors", "package.json"])
     cpSync(join(root, part), join(copy, part), { recursive: true });
   mkdirSync(join(copy, "node_modules"), { recursive: true });
   symlinkSync(join(root, "node_modules/ora"), join(copy, "node_modules/ora"));
