@@ -37,6 +37,8 @@ export function storesEnv(options: StoresOptions = {}): Record<string, string> {
   const ports = portsInUse(options);
   const { minio, postgresql, qdrant, redis } = credentials;
   const tls = authorityOf(dir) !== undefined;
+  const redisPorts = cluster ? [1, 2, 3, 4, 5, 6].map((node) => nodePorts.redis(ports, node).clients) : [ports.redis];
+  const redisNodes = redisPorts.map((port) => `127.0.0.1:${port}`);
   const http = tls ? "https" : "http";
   return {
     MINIO_ENDPOINT: `${http}://127.0.0.1:${ports.minio}`,
@@ -54,7 +56,7 @@ export function storesEnv(options: StoresOptions = {}): Record<string, string> {
     QDRANT_TENANT_URL: `${http}://127.0.0.1:${ports.gateway}`,
     QDRANT_TENANT_GRPC_URL: `${http}://127.0.0.1:${ports.gatewayGrpc}`,
     QDRANT_API_KEY: qdrant.apiKey,
-    REDIS_URL: `${tls ? "rediss" : "redis"}://${encodeURIComponent(redis.user)}:${encodeURIComponent(redis.password)}@127.0.0.1:${ports.redis}`,
+    REDIS_URL: `${tls ? "rediss" : "redis"}://${encodeURIComponent(redis.user)}:${encodeURIComponent(redis.password)}@${redisNodes.join(",")}`,
     ...(tls && { TENANT_CA_FILE: authorityFile(dir), PGSSLROOTCERT: authorityFile(dir) }),
   };
 }

@@ -11,8 +11,17 @@ import { withLock } from "./lock.ts";
 import { logFile } from "./logs.ts";
 import { checkOwner } from "./owner.ts";
 import { listensAt, runningServer } from "./records.ts";
-import { type Ports, type Settings, settingsOf, stateDir, type StoreName, type StoresOptions } from "./settings.ts";
+import {
+  clusterNames,
+  type Ports,
+  type Settings,
+  settingsOf,
+  stateDir,
+  type StoreName,
+  type StoresOptions,
+} from "./settings.ts";
 import { inOrder } from "./order.ts";
+import { areRedisNodesJoined, joinRedisNodes } from "./redis-cluster.ts";
 import { clusters, single, storesOf } from "./servers.ts";
 import { isDiskFull, startServer } from "./start-server.ts";
 import { stopServer } from "./stop-server.ts";
@@ -59,6 +68,9 @@ export function chosen(settings: Settings): readonly Store[] {
     throw new Problem("usage", `${name} is one server of a cluster: npm run stores -- COMMAND --cluster ${name}`);
   });
 }
+
+/** Whether all servers of all clusters are meant. */
+const areAll = ({ cluster, only }: Settings): boolean => cluster && clusterNames.every((name) => only.includes(name));
 
 /** Each store's state, without changing anything. */
 export async function statusStores(options: StoresOptions = {}): Promise<StoreStatus[]> {
@@ -121,6 +133,8 @@ export async function startStores(options: StoresOptions & Progress = {}): Promi
           }),
         );
         throwFailures(results);
+        // When all are there: one alone may be started to come back to the others.
+        if (areAll(settings)) await joinRedisNodes(site);
       } catch (error) {
         if (error instanceof Error && "code" in error && error.code === "ENOSPC")
           throw diskFull(settings.dir, "nothing could be written", error);
@@ -179,6 +193,7 @@ export async function allReady(options: StoresOptions = {}): Promise<boolean> {
   const settings = settingsOf(options);
   checkOwner(settings.dir, "look");
   if (settings.tls !== undefined && settings.tls !== (authorityOf(settings.dir) !== undefined)) return false;
+  if (areAll(settings) && !areRedisNodesJoined(settings.dir)) return false;
   for (const store of chosen(settings)) {
     const running = runningServer(settings.dir, store);
     if (running?.version === undefined || !listensAt(running, store, settings.ports)) return false;

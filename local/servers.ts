@@ -1,19 +1,22 @@
 // The servers of both sets of stores: one server each, and clusters.
 import { clusterGateway, gateway } from "./gateway.ts";
-import { minio } from "./minio.ts";
+import { erasureCoded, minio } from "./minio.ts";
 import { postgresql } from "./postgresql.ts";
 import { qdrant, qdrantNodes } from "./qdrant.ts";
-import { redis } from "./redis.ts";
+import { redis, redisNodes } from "./redis.ts";
 import type { Settings, StoreName } from "./settings.ts";
 import type { Store } from "./store.ts";
 
 /** One server each. */
 export const single = { minio, postgresql, qdrant, gateway, redis };
 /** Those that are first have the stores' names. */
-export const clusters = { minio, postgresql, redis, ...qdrantNodes, gateway: clusterGateway } satisfies Record<
-  StoreName,
-  Store
->;
+export const clusters = {
+  minio: erasureCoded,
+  postgresql,
+  ...redisNodes,
+  ...qdrantNodes,
+  gateway: clusterGateway,
+} satisfies Record<StoreName, Store>;
 
 /** By name, those of the set. */
 export const storesOf = ({ cluster }: Pick<Settings, "cluster">): Partial<Record<StoreName, Store>> =>

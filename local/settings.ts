@@ -5,7 +5,11 @@ import { clusterDir, localDir, storesDir } from "../toolchain/paths.ts";
 
 export const storeNames = ["minio", "postgresql", "qdrant", "gateway", "redis"] as const;
 /** The servers of the stores as clusters: those that are first have the stores' names. */
-export const clusterNames = ["minio", "postgresql", "qdrant", "qdrant-2", "qdrant-3", "gateway", "redis"] as const;
+export const clusterNames = [
+  ...["minio", "postgresql"],
+  ...["qdrant", "qdrant-2", "qdrant-3", "gateway"],
+  ...["redis", "redis-2", "redis-3", "redis-4", "redis-5", "redis-6"],
+] as const;
 export type StoreName = (typeof clusterNames)[number];
 
 /** TCP ports on the loopback address. */
@@ -27,6 +31,8 @@ export const nodePorts = {
     const rest = qdrant + 3 * (node - 1);
     return { rest, grpc: rest + 1, peers: rest + 2 };
   },
+  /** What clients use, and the nodes' own bus. */
+  redis: ({ redis }: Ports, node: number) => ({ clients: redis + node - 1, bus: redis + node + 9 }),
 } as const;
 
 /** One set of stores. Every function of `local/` takes these and fills in what is left out. */

@@ -1,11 +1,15 @@
 // A tenant on shared stores that are clusters of several servers, on the real engine; each cluster loses a server meanwhile.
+import { Cluster } from "ioredis";
+import { renameSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { tenantNames } from "../../components/names.ts";
 import { servers } from "../../providers/clients/servers.ts";
 import { tracesOf } from "../../providers/clients/traces.ts";
-import { initStack, pulumi } from "../support/pulumi.ts";
+import { initStack, pulumi, run } from "../support/pulumi.ts";
 import { qdrantCluster } from "./qdrant.ts";
-import { closeWorld, openWorld } from "./world.ts";
+import { until } from "../support/redis-lab.ts";
+import { closeWorld, kill, openWorld, revive, stores } from "./world.ts";
 
 const id = "clustered";
 
@@ -20,6 +24,35 @@ it("up gives the tenant its place in all clusters, and verifies it", async () =>
 });
 
 describe("Qdrant", () => qdrantCluster(id));
+
+it("Redis loses a master and MinIO a drive: the tenant goes on, and the administrator is told of the node", async () => {
+  const names = tenantNames(id);
+  const { addresses, url } = servers().redis;
+  const client = new Cluster([...addresses], {
+    redisOptions: { username: decodeURIComponent(url.username), password: decodeURIComponent(url.password) },
+  });
+  client.on("error", () => undefined);
+  const keys = Array.from({ length: 20 }, (_, index) => `${names.keyPrefix}cache:${index}`);
+  await Promise.all(keys.map((key) => client.set(key, "kept")));
+  // One copy more than the master's own, before it goes.
+  await Promise.all(client.nodes("master").map((node) => node.wait(1, 10_000)));
+  await kill("redis");
+  const drive = join(stores.dir, "minio", "data-2");
+  renameSync(drive, `${drive}-lost`);
+  await until("a replica has taken over", async () => {
+    const found = await Promise.all(keys.map((key) => client.get(key)));
+    return found.every((value) => value === "kept");
+  });
+  client.disconnect();
+  const incomplete = await run(process.execPath, ["cli/tenant.ts", "verify", id]);
+  expect(incomplete.code).not.toBe(0);
+  expect(incomplete.all).toContain("1 of 6 Redis nodes cannot be used");
+  await revive("redis");
+  await until("verification passes again", async () => {
+    const { code } = await run(process.execPath, ["cli/tenant.ts", "verify", id]);
+    return code === 0;
+  });
+});
 
 it("destroy leaves nothing in any cluster", async () => {
   const { code, all } = await pulumi(["destroy", "--stack", id, "--yes", "--skip-preview"], {
