@@ -58,6 +58,14 @@ async function up(...flags: string[]): Promise<void> {
 let first: S3Credentials;
 const derived: Record<string, S3Credentials> = {};
 
+/** Every update removes service accounts; temporary credentials are known to the server until they expire, and worth nothing. */
+const refused = {
+  "service account made by the administrator": "InvalidAccessKeyId",
+  "service account made under a weaker policy": "InvalidAccessKeyId",
+  "temporary credentials for a year": "AccessDenied",
+  "temporary credentials issued now": "AccessDenied",
+};
+
 beforeAll(async () => {
   await platformUp();
   await initStack(id, { id, network: ["10.242.0.0/16"] });
@@ -102,20 +110,13 @@ it("are refused after the secret has changed, as the old secret is", async () =>
   const now = await own();
   expect(now.secretAccessKey).not.toBe(first.secretAccessKey);
   expect(await answers({ now, old: first })).toEqual({ now: "OK", old: "SignatureDoesNotMatch" });
-  expect(new Set(Object.values(await answers(derived)))).toEqual(new Set(["AccessDenied"]));
+  expect(await answers(derived)).toEqual(refused);
 });
 
 it("are worth nothing after the tenant is gone, nor to a later tenant of the same id", async () => {
   const gone = { now: await own(), old: first };
   const { code, all } = await pulumi(["destroy", "--stack", id, "--yes", "--skip-preview"]);
   expect(code, all).toBe(0);
-  // The server forgets users and their service accounts at once, temporary credentials when they expire.
-  const refused = {
-    "service account made by the administrator": "InvalidAccessKeyId",
-    "service account made under a weaker policy": "InvalidAccessKeyId",
-    "temporary credentials for a year": "AccessDenied",
-    "temporary credentials issued now": "AccessDenied",
-  };
   const unknown = { now: "InvalidAccessKeyId", old: "InvalidAccessKeyId" };
   expect(await answers({ ...derived, ...gone })).toEqual({ ...refused, ...unknown });
   await up();
