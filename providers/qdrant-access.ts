@@ -65,7 +65,14 @@ interface TokenClaims {
 /** Other tokens that are valid for the tenant. During a rotation two are: one is in the file, the other waits for its handover. */
 async function otherTokens({ jti, tenant }: QdrantAccessInputs): Promise<string[]> {
   const filter = { must: [{ key: "tenant", match: { value: tenant } }] };
-  const { points } = await (await qdrantClient(servers())).scroll(tokenStateCollection, { filter, limit: 100 });
+  const client = await qdrantClient(servers());
+  const points = await client.scroll(tokenStateCollection, { filter, limit: 100 }).then(
+    (page) => page.points,
+    (error: unknown) => {
+      if (httpStatus(error) === 404) return []; // Without the collection no token is valid.
+      throw error;
+    },
+  );
   const others = points.map(({ id }) => String(id)).filter((id) => id !== jti);
   if (others.length === 0) return [];
   const { encrypted, staged, key } = secretFiles(tenant);

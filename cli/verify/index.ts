@@ -62,7 +62,7 @@ export async function verifyTenant(id: string, options: VerifyOptions = {}): Pro
     servers: options.servers ?? servers(),
     credentials,
     extraRecipients: options.extraRecipients ?? [],
-    timeout: options.timeout ?? 10_000,
+    timeout: options.timeout ?? 30_000,
   };
   const { suspended = false } = options;
   const stores = await Promise.all([

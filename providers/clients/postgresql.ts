@@ -17,8 +17,8 @@ export interface Session {
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-/** Milliseconds until a server that does not answer counts as down. */
-export const connectTimeout = 5_000;
+/** Milliseconds until a server that does not answer counts as down; a busy one takes seconds. */
+export const connectTimeout = 15_000;
 
 /**
  * libpq's `sslmode` as the `pg` package says it.

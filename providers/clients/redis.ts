@@ -26,7 +26,7 @@ export function redisOptions({ redis }: Pick<Servers, "redis">, as?: RedisUser) 
     password: as?.password ?? decodeURIComponent(redis.url.password),
     ...(redis.url.protocol === "rediss:" ? { tls: trusting(redis.ca) } : {}),
     enableReadyCheck: false, // It calls INFO, which tenants may not.
-    connectTimeout: 5_000,
+    connectTimeout: 15_000,
     commandTimeout: 30_000, // A server that accepts and never answers; a walk of the keys is many short commands.
     maxRetriesPerRequest: 0,
   };

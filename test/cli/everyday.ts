@@ -75,7 +75,7 @@ export function everydayTests(): void {
       expect(code).toBe(0);
       const listed = JSON.parse(stdout) as unknown[];
       expect(listed).toContainEqual(expect.objectContaining({ id, status: "active", networks: ["10.80.0.0/16"] }));
-      expect((await tenant(["list"])).stdout).toMatch(new RegExp(`│ ${id} +│ active +│ 10.80.0.0/16 +│ \\d{4}-`));
+      expect((await tenant(["list"])).stdout).toMatch(new RegExp(`│ ${id} +│ active +│ +│ 10.80.0.0/16 +│ \\d{4}-`));
     });
 
     it("gives its application credentials that work, in three formats", async () => {

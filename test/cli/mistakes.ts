@@ -21,7 +21,7 @@ export function mistakesTests(bystander: string): void {
     it.each(commands)("%s explains itself with an example", async (command) => {
       const { code, stdout } = await tenant([command, "--help"]);
       expect(code).toBe(0);
-      expect(stdout).toMatch(new RegExp(`Example: .*tenant -- ${command}`));
+      expect(stdout).toMatch(new RegExp(`Examples?:\\s+.*tenant -- ${command}`));
       expect(stdout).toContain("--json");
     });
 

@@ -56,7 +56,7 @@ export function suspensionTests(): void {
       expect(JSON.parse(listed)).toContainEqual(
         expect.objectContaining({ id, status: "suspended", suspension_reason: "invoice 4711" }),
       );
-      expect((await tenant(["list"])).stdout).toMatch(/│ idle +│ suspended +│ 10.82.0.0\/16/);
+      expect((await tenant(["list"])).stdout).toMatch(/│ idle +│ suspended +│ +│ 10.82.0.0\/16/);
       expect(await types()).toEqual(["TENANT_PROVISIONED", "TENANT_RESUMED", "TENANT_SUSPENDED"]);
     });
 
