@@ -1,5 +1,5 @@
 // The tenant command: its subcommands, what comes before each of them, and how an error is shown.
-import { Command, CommanderError, Option } from "commander";
+import { Command, Option } from "commander";
 import { readFileSync } from "node:fs";
 import { adoptCommand } from "./commands/adopt.ts";
 import { auditCommand } from "./commands/audit.ts";
@@ -23,7 +23,8 @@ import { resumeCommand, suspendCommand } from "./commands/suspend.ts";
 import { rotateCommand } from "./commands/rotate.ts";
 import { upCommand } from "./commands/up.ts";
 import { verifyCommand } from "./commands/verify.ts";
-import { errorOutput, Problem, showError } from "./errors.ts";
+import { runCommandLine } from "./command-line.ts";
+import { errorOutput, Problem } from "./errors.ts";
 import { withManners } from "./manners.ts";
 import { complain, note, setVerbosity } from "./output.ts";
 
@@ -123,18 +124,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   const own = argv.includes("--") ? argv.slice(0, argv.indexOf("--")) : argv;
   // The providers' errors too keep their stack trace then.
   if (errorOutput(own).debug) process.env["TENANT_DEBUG"] ??= "1";
-  try {
-    await program()
-      .exitOverride()
-      .parseAsync([...argv]);
-  } catch (error) {
-    // commander has printed its own messages already.
-    if (error instanceof CommanderError) process.exitCode = error.exitCode;
-    else {
-      showError("tenant", await withNextStep(error, own.slice(2)), errorOutput(own.slice(2)));
-      process.exitCode ||= 1;
-    }
-  }
+  await runCommandLine(program, argv, (error) => withNextStep(error, own.slice(2)));
 }
 
 /** Where pulumi was killed before or after its real work, no command has said what to do. */

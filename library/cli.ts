@@ -1,11 +1,11 @@
 // The commands of the package: those that need no checkout. The verification of an update is one of them.
-import { Command, CommanderError } from "commander";
+import { Command } from "commander";
+import { runCommandLine } from "../cli/command-line.ts";
 import { auditCommand } from "../cli/commands/audit.ts";
 import { credentialsCommand } from "../cli/commands/credentials.ts";
 import { execCommand } from "../cli/commands/exec.ts";
 import { listCommand } from "../cli/commands/list.ts";
 import { verifyCommand } from "../cli/commands/verify.ts";
-import { errorOutput, showError } from "../cli/errors.ts";
 import { refuseLoudVariables } from "../providers/clients/loud-variables.ts";
 
 function program(): Command {
@@ -28,17 +28,4 @@ Pulumi project: the tenants' files are in its .secrets/tenants. Where help says 
 }
 
 /** Runs the command line. Sets the exit code: 0 only on success. */
-export async function main(argv: readonly string[]): Promise<void> {
-  try {
-    await program()
-      .exitOverride()
-      .parseAsync([...argv]);
-  } catch (error) {
-    // commander has printed its own messages already.
-    if (error instanceof CommanderError) process.exitCode = error.exitCode;
-    else {
-      showError("tenant", error, errorOutput(argv.slice(2)));
-      process.exitCode ||= 1;
-    }
-  }
-}
+export const main = (argv: readonly string[]): Promise<void> => runCommandLine(program, argv);

@@ -1,6 +1,6 @@
 // tenant completion SHELL: what a shell needs to complete the tenant command.
 import { Argument, Command } from "commander";
-import { shells, type Shell } from "../completion/scripts.ts";
+import { shells, type Shell } from "../completion/shells.ts";
 
 export function completionCommand(): Command {
   return new Command("completion")

@@ -2,10 +2,8 @@
 import type { Command } from "commander";
 import { root } from "../../toolchain/paths.ts";
 import { candidatesScript } from "./candidates.ts";
+import type { Shell } from "./shells.ts";
 import { completedCommands } from "./tree.ts";
-
-export const shells = ["bash", "zsh", "fish"] as const;
-export type Shell = (typeof shells)[number];
 
 /** A script for that shell to read when it starts: it defines the command \`tenant\` and completes it. */
 export function completionScript(shell: Shell, program: Command, checkout = root): string {

@@ -4,7 +4,8 @@ import { execFile, spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { completionScript, shells, type Shell } from "../../cli/completion/scripts.ts";
+import { completionScript } from "../../cli/completion/scripts.ts";
+import { shells, type Shell } from "../../cli/completion/shells.ts";
 import { program } from "../../cli/main.ts";
 import { localDir, root } from "../../toolchain/paths.ts";
 

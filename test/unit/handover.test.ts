@@ -236,7 +236,7 @@ describe("a program's environment", () => {
     EDITOR: "vi",
     ...{
       MINIO_ROOT_PASSWORD: "a",
-      PGPASSFILE: "/root/.pgpass",
+      PGPASSFILE: "/home/admin/.pgpass",
       PGSERVICE: "admin",
       QDRANT_API_KEY: "a",
       REDIS_URL: "redis://a@h",
