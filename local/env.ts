@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { errorOutput, showError } from "../cli/errors.ts";
 import { withManners } from "../cli/manners.ts";
+import { quoted } from "../cli/shell.ts";
 import { conflictingVariables, environment } from "./environment.ts";
 
 const program = withManners(new Command("npm run -s env --"))
@@ -21,8 +22,6 @@ function shellLines(variables: Record<string, string>): string {
   const lines = Object.entries(variables).map(([name, value]) => `export ${name}=${quoted(value)}\n`);
   return `unset ${conflictingVariables.join(" ")}\n${lines.join("")}`;
 }
-
-const quoted = (value: string): string => `'${value.replaceAll("'", `'\\''`)}'`;
 
 try {
   await program.parseAsync();

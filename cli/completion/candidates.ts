@@ -3,10 +3,8 @@
 // It knows the whole command tree, so that nothing of this project runs while somebody types. Only the tenants are looked up:
 // they are files in stacks/.
 import { join } from "node:path";
+import { quoted } from "../shell.ts";
 import type { CompletedCommand, Values, Word } from "./tree.ts";
-
-/** For a POSIX shell. */
-export const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
 /**
  * The functions `__tenant_candidates` and `tenant`. The first gets the words between `tenant` and the one that is completed, and

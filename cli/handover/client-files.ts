@@ -2,7 +2,7 @@
 import { parseRedisUrl } from "../../providers/clients/redis-url.ts";
 import type { Connection } from "../connection.ts";
 import { Problem } from "../errors.ts";
-import { quoted } from "./formats.ts";
+import { quoted } from "../shell.ts";
 
 /** MinIO's region; clients sign with it. */
 export const region = "us-east-1";

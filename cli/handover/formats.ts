@@ -1,5 +1,6 @@
 // A tenant's connection as text, in the words of whoever is to use it.
 import type { Connection } from "../connection.ts";
+import { quoted } from "../shell.ts";
 
 /** Every format of `tenant credentials`. */
 export const formats = [
@@ -61,8 +62,3 @@ const shellLines = (all: Readonly<Record<string, string>>): string =>
   Object.entries(all)
     .map(([name, value]) => `export ${name}=${quoted(value)}\n`)
     .join("");
-
-/** For any POSIX shell. */
-export function quoted(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
-}

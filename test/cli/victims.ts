@@ -4,6 +4,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { storeNames, type StoreName } from "../../local/settings.ts";
+import { childrenOf, named } from "../support/processes.ts";
 import { storeFolder, type Running } from "./world.ts";
 
 /** The command, its pulumi, what pulumi runs (plugins, language host, the program), or a store. */
@@ -30,22 +31,6 @@ export function victimsOf(life: number, next: () => number): Victim[] {
     .sort(([one], [other]) => one - other)
     .map(([, victim]) => victim);
 }
-
-const childrenOf = (pid: number): number[] => {
-  try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
-  } catch {
-    return []; // It has ended.
-  }
-};
-
-const named = (pid: number): string => {
-  try {
-    return readFileSync(`/proc/${pid}/comm`, "utf8").trim();
-  } catch {
-    return "";
-  }
-};
 
 /** The process to kill now; undefined when there is none of the kind at this moment. */
 function processOf(victim: Victim, { pid: command }: Running, next: () => number): number | undefined {

@@ -33,6 +33,7 @@ import { localDir, toolchainDir } from "../../toolchain/paths.ts";
 import { makeCheckout } from "../support/checkout.ts";
 import { testOffset, testPorts } from "../support/ports.ts";
 import { testTls } from "../support/tls.ts";
+import { childrenOf, named } from "../support/processes.ts";
 
 export interface Ran {
   readonly code: number | null;
@@ -111,8 +112,7 @@ export function startTenant(args: readonly string[], env: NodeJS.ProcessEnv = {}
 
 /** Sends a signal to that child of a process, and returns the child's id: SIGKILL, as the kernel does when memory runs out; SIGSTOP and SIGCONT. */
 export function signalChild(parent: number, name: string, signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): number {
-  const children = readFileSync(`/proc/${parent}/task/${parent}/children`, "utf8").trim().split(" ").map(Number);
-  const pid = children.find((child) => readFileSync(`/proc/${child}/comm`, "utf8").trim() === name);
+  const pid = childrenOf(parent).find((child) => named(child) === name);
   if (pid === undefined) throw new Error(`process ${parent} runs no ${name}`);
   process.kill(pid, signal);
   return pid;

@@ -10,6 +10,7 @@ import { readCredentials, type Credentials } from "../../providers/clients/crede
 import { withAdmin } from "../../providers/clients/postgresql.ts";
 import { secretFiles } from "../../providers/clients/secrets-dir.ts";
 import { servers } from "../../providers/clients/servers.ts";
+import { childrenOf, named } from "../support/processes.ts";
 import { checkout, pulumi, run } from "../support/pulumi.ts";
 import { answers, refused, works } from "./answers.ts";
 
@@ -86,14 +87,6 @@ const cases: readonly Case[] = [
 
 const tenant = (id: string, ...args: string[]) => run(process.execPath, ["cli/tenant.ts", "rotate", id, ...args]);
 
-const childrenOf = (pid: number): number[] => {
-  try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").trim().split(" ").filter(Boolean).map(Number);
-  } catch {
-    return []; // It has ended.
-  }
-};
-
 /** Begins to rotate the secret, and kills when the moment has come. */
 async function killed(
   id: string,
@@ -111,7 +104,7 @@ async function killed(
     await setTimeout(5);
   }
   const pid = command.pid ?? 0;
-  const engine = childrenOf(pid).find((child) => readFileSync(`/proc/${child}/comm`, "utf8").trim() === "pulumi");
+  const engine = childrenOf(pid).find((child) => named(child) === "pulumi");
   if (engine === undefined) throw new Error("pulumi had ended before it was to be killed");
   for (const victim of whom === "both" ? [pid, engine] : [engine]) process.kill(victim, "SIGKILL");
   expect(await ended).not.toBe(0);
