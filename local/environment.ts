@@ -7,7 +7,7 @@ import { binDir, localDir, pulumiHome } from "../toolchain/paths.ts";
 import { credentialsFile, passphraseFile, readCredentials } from "./credentials.ts";
 import { portsInUse } from "./lifecycle.ts";
 import { checkOwner } from "./owner.ts";
-import { nodePorts, type StoresOptions, settingsOf, stateDir } from "./settings.ts";
+import { balancerPort, nodePorts, type StoresOptions, settingsOf, stateDir } from "./settings.ts";
 import { authorityFile, authorityOf } from "./tls.ts";
 
 /**
@@ -41,7 +41,7 @@ export function storesEnv(options: StoresOptions = {}): Record<string, string> {
   const redisNodes = redisPorts.map((port) => `127.0.0.1:${port}`);
   const http = tls ? "https" : "http";
   return {
-    MINIO_ENDPOINT: `${http}://127.0.0.1:${ports.minio}`,
+    MINIO_ENDPOINT: `${http}://127.0.0.1:${cluster ? balancerPort(ports) : ports.minio}`,
     MINIO_ROOT_USER: minio.user,
     MINIO_ROOT_PASSWORD: minio.password,
     PGHOST: "127.0.0.1",

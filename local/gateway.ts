@@ -7,19 +7,32 @@ import { runAs, serviceAccount } from "./account.ts";
 import { writePrivate } from "./files.ts";
 import { answer } from "./http.ts";
 import { cleanEnvironment, findOnPath, run } from "./programs.ts";
-import { nodePorts, type Ports } from "./settings.ts";
+import { balancerConfiguration } from "./minio-balancer.ts";
+import { balancerPort, nodePorts, type Ports } from "./settings.ts";
 import type { Store } from "./store.ts";
 import { ensureCertificate } from "./tls.ts";
 
 /** In front of one Qdrant. */
 export const gateway: Store = gatewayTo((ports) => [{ rest: ports.qdrant, grpc: ports.qdrantGrpc }]);
 
-/** In front of the nodes of a cluster. */
-export const clusterGateway: Store = gatewayTo((ports) => [1, 2, 3].map((node) => nodePorts.qdrant(ports, node)));
+/** In front of the nodes of a cluster; the same nginx is the balancer of the MinIO nodes. */
+export const clusterGateway: Store = {
+  ...gatewayTo(
+    (ports) => [1, 2, 3].map((node) => nodePorts.qdrant(ports, node)),
+    (ports) =>
+      balancerConfiguration(
+        loopback(balancerPort(ports)),
+        [1, 2, 3, 4].map((node) => loopback(nodePorts.minio(ports, node))),
+      ),
+  ),
+  title: "Qdrant gateway and MinIO balancer",
+  listensOn: (ports) => [...gateway.listensOn(ports), balancerPort(ports)],
+};
 
 type Nodes = (ports: Ports) => readonly { readonly rest: number; readonly grpc: number }[];
 
-function gatewayTo(nodes: Nodes): Store {
+/** @param beside more of nginx's configuration */
+function gatewayTo(nodes: Nodes, beside: (ports: Ports) => string = () => ""): Store {
   return {
     name: "gateway",
     title: "Qdrant gateway",
@@ -44,7 +57,7 @@ function gatewayTo(nodes: Nodes): Store {
         writePrivate(qdrantCa, ca, account);
         tls = { certificate, qdrantCa, qdrantName: "localhost" };
       }
-      writePrivate(join(folder, "nginx.conf"), configuration(ports, nodes(ports), tls), account);
+      writePrivate(join(folder, "nginx.conf"), configuration(ports, nodes(ports), tls, beside(ports)), account);
       const command = this.installed() ?? "nginx";
       return {
         line: runAs(account, [folder, command], command, ["-p", `${folder}/`, "-c", "nginx.conf", "-e", "stderr"]),
@@ -67,14 +80,17 @@ function gatewayTo(nodes: Nodes): Store {
   };
 }
 
+function loopback(port: number): string {
+  return `127.0.0.1:${port}`;
+}
+
 type Tls = Pick<GatewayOptions, "certificate" | "qdrantCa" | "qdrantName">;
 
 // All that is not the gateway itself: one small nginx in a folder of its own.
-function configuration(ports: Ports, nodes: ReturnType<Nodes>, tls: Tls): string {
+function configuration(ports: Ports, nodes: ReturnType<Nodes>, tls: Tls, beside: string): string {
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
     .map((module) => `    ${module}_temp_path ${module}_temp;\n`)
     .join("");
-  const loopback = (port: number): string => `127.0.0.1:${port}`;
   return `# Written at every start by local/gateway.ts: changes here are lost.
 daemon off;
 worker_processes 1;
@@ -84,12 +100,14 @@ events {
     worker_connections 1024;
 }
 http {
-${temporary}${gatewayConfiguration({
-    listen: loopback(ports.gateway),
-    listenGrpc: loopback(ports.gatewayGrpc),
-    qdrant: nodes.map(({ rest }) => loopback(rest)).join(","),
-    qdrantGrpc: nodes.map(({ grpc }) => loopback(grpc)).join(","),
-    ...tls,
-  }).replace(/^(?=.)/gm, "    ")}}
+${temporary}${(
+    gatewayConfiguration({
+      listen: loopback(ports.gateway),
+      listenGrpc: loopback(ports.gatewayGrpc),
+      qdrant: nodes.map(({ rest }) => loopback(rest)).join(","),
+      qdrantGrpc: nodes.map(({ grpc }) => loopback(grpc)).join(","),
+      ...tls,
+    }) + beside
+  ).replace(/^(?=.)/gm, "    ")}}
 `;
 }

@@ -1,12 +1,14 @@
 // MinIO: objects.
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { get } from "./http.ts";
 import { cleanEnvironment, findOnPath, run } from "./programs.ts";
+import { nodePorts, type Ports } from "./settings.ts";
 import type { Store } from "./store.ts";
 import { ensureCertificate } from "./tls.ts";
 
-/** With one folder for its data. */
+/** The one server, with one folder for its data. */
 export const minio: Store = {
   name: "minio",
   title: "MinIO",
@@ -19,7 +21,7 @@ export const minio: Store = {
   installed: () => findOnPath("minio"),
 
   async prepare({ dir, ports, credentials, ca }) {
-    const folder = join(dir, "minio");
+    const folder = this.folder(dir);
     mkdirSync(join(folder, "data"), { recursive: true, mode: 0o700 });
     // With a certificate in that folder it speaks TLS and nothing else.
     const tls = ca === undefined ? [] : ["--certs-dir", (await ensureCertificate(dir, folder)).folder];
@@ -75,24 +77,49 @@ export const minio: Store = {
   stopSignals: [{ signal: "SIGTERM", seconds: 15 }],
 };
 
-/** The drives of the erasure-coded one: any can be lost. */
-export const drives = ["data-1", "data-2", "data-3", "data-4"] as const;
+const nodeNames = ["minio", "minio-2", "minio-3", "minio-4"] as const;
 
 /**
- * With four drives, erasure-coded as in MinIO's distributed mode. Not four servers: in a container MinIO waits for ever for
- * an address that is not the loopback's (measured).
+ * A node of a cluster: four with a drive each, erasure-coded over all of them. Without any one of them the others read and write.
+ * The nodes talk on the port that clients use.
  */
-export const erasureCoded: Store = {
-  ...minio,
-  title: "MinIO (4 drives)",
-  async prepare(site) {
-    const { line, env } = await minio.prepare.call(this, site);
-    const folder = this.folder(site.dir);
-    for (const drive of drives) mkdirSync(join(folder, drive), { recursive: true, mode: 0o700 });
-    return {
-      line: { ...line, args: [...line.args.filter((arg) => arg !== "data"), ...drives] },
-      // Otherwise it takes no two drives that are folders of the system's own disk.
-      env: { ...env, MINIO_CI_CD: "on" },
-    };
-  },
+function node(name: (typeof nodeNames)[number], number: number): Store {
+  const port = (ports: Ports) => nodePorts.minio(ports, number);
+  return {
+    ...minio,
+    name,
+    title: `MinIO node ${number}`,
+    folder: (dir) => join(dir, name),
+    workingFolder: (dir) => join(dir, name),
+    listensOn: (ports) => [port(ports)],
+    url: (ports) => `http://127.0.0.1:${port(ports)}`,
+    async prepare(site) {
+      const { line, env } = await minio.prepare.call(this, {
+        ...site,
+        ports: { ...site.ports, minio: port(site.ports) },
+      });
+      const drives = nodeNames.map((of, index) => {
+        const folder = pathToFileURL(join(site.dir, of, "data")).pathname;
+        return `http://127.0.0.1:${nodePorts.minio(site.ports, index + 1)}${folder}`;
+      });
+      return {
+        line: { ...line, args: [...line.args.filter((arg) => arg !== "data"), ...drives] },
+        env: {
+          ...env,
+          // Otherwise it takes no drive that is a folder of the system's own disk.
+          MINIO_CI_CD: "on",
+          // Which of them it is: in a container it would look for an address that is not the loopback's, for ever.
+          _MINIO_SERVER_LOCAL: `127.0.0.1:${port(site.ports)}`,
+        },
+      };
+    },
+    probe: (site) => minio.probe({ ...site, ports: { ...site.ports, minio: port(site.ports) } }),
+  };
+}
+
+export const minioNodes = {
+  minio: node("minio", 1),
+  "minio-2": node("minio-2", 2),
+  "minio-3": node("minio-3", 3),
+  "minio-4": node("minio-4", 4),
 };

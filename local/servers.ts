@@ -1,6 +1,6 @@
 // The servers of both sets of stores: one server each, and clusters.
 import { clusterGateway, gateway } from "./gateway.ts";
-import { erasureCoded, minio } from "./minio.ts";
+import { minio, minioNodes } from "./minio.ts";
 import { postgresql } from "./postgresql.ts";
 import { qdrant, qdrantNodes } from "./qdrant.ts";
 import { redis, redisNodes } from "./redis.ts";
@@ -11,7 +11,7 @@ import type { Store } from "./store.ts";
 export const single = { minio, postgresql, qdrant, gateway, redis };
 /** Those that are first have the stores' names. */
 export const clusters = {
-  minio: erasureCoded,
+  ...minioNodes,
   postgresql,
   ...redisNodes,
   ...qdrantNodes,

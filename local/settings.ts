@@ -6,7 +6,7 @@ import { clusterDir, localDir, storesDir } from "../toolchain/paths.ts";
 export const storeNames = ["minio", "postgresql", "qdrant", "gateway", "redis"] as const;
 /** The servers of the stores as clusters: those that are first have the stores' names. */
 export const clusterNames = [
-  ...["minio", "postgresql"],
+  ...["minio", "minio-2", "minio-3", "minio-4", "postgresql"],
   ...["qdrant", "qdrant-2", "qdrant-3", "gateway"],
   ...["redis", "redis-2", "redis-3", "redis-4", "redis-5", "redis-6"],
 ] as const;
@@ -26,6 +26,8 @@ export interface Ports {
 
 /** Where the servers of a store are beside the first one, and what they tell each other. */
 export const nodePorts = {
+  /** S3, for clients and for each other. */
+  minio: ({ minio }: Ports, node: number) => minio + node - 1,
   /** REST, gRPC and the nodes' own port. */
   qdrant: ({ qdrant }: Ports, node: number) => {
     const rest = qdrant + 3 * (node - 1);
@@ -34,6 +36,9 @@ export const nodePorts = {
   /** What clients use, and the nodes' own bus. */
   redis: ({ redis }: Ports, node: number) => ({ clients: redis + node - 1, bus: redis + node + 9 }),
 } as const;
+
+/** Where the balancer in front of the MinIO nodes listens: behind the ports of the four. */
+export const balancerPort = ({ minio }: Ports): number => minio + 4;
 
 /** One set of stores. Every function of `local/` takes these and fills in what is left out. */
 export interface StoresOptions {
