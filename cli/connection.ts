@@ -1,6 +1,7 @@
 // How an application of a tenant connects: endpoints from the servers, names from the id, secrets from the SOPS file.
 import { tenantNames, type TenantNames } from "../components/names.ts";
 import { readCredentials, type Credentials } from "../providers/clients/credentials.ts";
+import { formatPostgresqlList } from "../providers/clients/postgresql-list.ts";
 import { formatRedisUrl } from "../providers/clients/redis-url.ts";
 import { servers, type Servers } from "../providers/clients/servers.ts";
 
@@ -14,8 +15,12 @@ export interface Connection {
     readonly secret_key: string;
   };
   readonly postgresql: {
+    /** Of a primary and its standbys, as libpq lists them: `one,two`. */
     readonly host: string;
-    readonly port: number;
+    /** Of several servers: `5432,5433`, or one for all, as text. */
+    readonly port: number | string;
+    /** Where there are several: libpq finds the one that accepts writes. */
+    readonly target_session_attrs?: "read-write";
     readonly database: string;
     readonly user: string;
     readonly password: string;
@@ -51,7 +56,7 @@ export async function connection(id: string): Promise<Connection> {
 /** The connection of a tenant with these credentials. */
 export function connectionOf(names: TenantNames, all: Servers, credentials: Credentials): Connection {
   const { minio, postgresql, qdrant, redis } = all;
-  const { host, port, sslMode } = postgresql;
+  const { host, port, nodes, sslMode } = postgresql;
   const redisAs = { user: names.redisUser, password: credentials.redis_password };
   return {
     tenant_id: names.id,
@@ -62,8 +67,9 @@ export function connectionOf(names: TenantNames, all: Servers, credentials: Cred
       secret_key: credentials.minio_secret_key,
     },
     postgresql: {
-      host,
-      port,
+      ...(nodes === undefined
+        ? { host, port }
+        : { ...formatPostgresqlList(nodes), target_session_attrs: "read-write" as const }),
       database: names.database,
       user: names.role,
       password: credentials.postgres_password,
@@ -108,6 +114,7 @@ export function variables({
     PGUSER: postgresql.user,
     PGPASSWORD: postgresql.password,
     PGSSLMODE: postgresql.sslmode,
+    ...(postgresql.target_session_attrs && { PGTARGETSESSIONATTRS: postgresql.target_session_attrs }),
     QDRANT_URL: qdrant.url,
     ...(qdrant.grpc_url !== undefined && { QDRANT_GRPC_URL: qdrant.grpc_url }),
     QDRANT_COLLECTION: qdrant.collection,

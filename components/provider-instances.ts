@@ -3,6 +3,7 @@
 import * as minio from "@pulumi/minio";
 import * as postgresql from "@pulumi/postgresql";
 import { secret } from "@pulumi/pulumi";
+import { findPrimary } from "../providers/clients/postgresql.ts";
 import { engineConfig, servers, settings } from "../providers/clients/servers.ts";
 
 /** One instance of each native provider, for the shared servers. */
@@ -26,6 +27,8 @@ export function nativeProviders(): NativeProviders {
   // Named by the environment, the authority's file reaches them by it: a path differs from machine to machine.
   const caFile = configured("caFile");
   const rootCert = process.env["PGSSLROOTCERT"];
+  // It takes one server: of several the one that accepts writes now.
+  const primary = database.nodes === undefined ? undefined : findPrimary();
   return {
     minio: new minio.Provider(
       "minio",
@@ -47,8 +50,8 @@ export function nativeProviders(): NativeProviders {
     postgresql: new postgresql.Provider(
       "postgresql",
       {
-        host: database.host,
-        port: database.port,
+        host: primary?.then(({ host }) => host) ?? database.host,
+        port: primary?.then(({ port }) => port) ?? database.port,
         sslmode: database.sslMode,
         ...(username === undefined ? {} : { username }),
         ...(password === undefined ? {} : { password }),

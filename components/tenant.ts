@@ -4,6 +4,8 @@ import { all, ComponentResource, unsecret, type ComponentResourceOptions, type O
 import { createHash } from "node:crypto";
 import { AuditEvent } from "../providers/audit-event.ts";
 import { catalogsVersion } from "../providers/clients/catalogs.ts";
+import { nodesOf } from "../providers/clients/postgresql.ts";
+import { postgresqlUrl } from "../providers/clients/postgresql-list.ts";
 import { tenantCommands } from "../providers/clients/redis-commands.ts";
 import { formatRedisUrl } from "../providers/clients/redis-url.ts";
 import { servers } from "../providers/clients/servers.ts";
@@ -154,7 +156,7 @@ function endpointsOf({ bucket, collection, database, keyPrefix }: TenantNames): 
   const { minio, postgresql, qdrant, redis } = servers();
   return {
     minio: `${minio.endpoint.origin}/${bucket}`,
-    postgresql: `postgresql://${postgresql.host}:${postgresql.port}/${database}`,
+    postgresql: postgresqlUrl(nodesOf({ postgresql }), database),
     qdrant: `${qdrant.tenantUrl.origin}/collections/${collection}`,
     ...(qdrant.tenantGrpcUrl && { qdrantGrpc: qdrant.tenantGrpcUrl.origin }),
     redis: formatRedisUrl(redis),

@@ -10,9 +10,14 @@ export const region = "us-east-1";
 /** By format: the file's text. */
 export const clientFiles = {
   /** A libpq service file: `PGSERVICEFILE=FILE psql service=tenant_acme`. */
-  psql({ tenant_id, postgresql: { host, port, database, user, password, sslmode, sslrootcert } }: Connection): string {
+  psql({ tenant_id, postgresql }: Connection): string {
+    const { host, port, database, user, password, sslmode, sslrootcert, target_session_attrs } = postgresql;
     const settings = { host, port: String(port), dbname: database, user, password, sslmode };
-    return section(`tenant_${tenant_id}`, "=", { ...settings, ...(sslrootcert === undefined ? {} : { sslrootcert }) });
+    return section(`tenant_${tenant_id}`, "=", {
+      ...settings,
+      ...(target_session_attrs && { target_session_attrs }),
+      ...(sslrootcert === undefined ? {} : { sslrootcert }),
+    });
   },
 
   /** A shell script that is redis-cli as the tenant: the password is in its environment, not among its arguments. */

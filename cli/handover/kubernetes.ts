@@ -18,6 +18,7 @@ const properties: Readonly<Record<string, string>> = {
   PGUSER: "postgresql.user",
   PGPASSWORD: "postgresql.password",
   PGSSLMODE: "postgresql.sslmode",
+  PGTARGETSESSIONATTRS: "postgresql.target_session_attrs",
   QDRANT_URL: "qdrant.url",
   QDRANT_GRPC_URL: "qdrant.grpc_url",
   QDRANT_COLLECTION: "qdrant.collection",

@@ -4,6 +4,8 @@ import { accessSync, constants, mkdtempSync, readdirSync, rmSync, writeFileSync 
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { rootCertificates } from "node:tls";
+import { nodesOf } from "../../providers/clients/postgresql.ts";
+import { formatPostgresqlList } from "../../providers/clients/postgresql-list.ts";
 import type { Servers } from "../../providers/clients/servers.ts";
 import { Problem } from "../errors.ts";
 
@@ -74,7 +76,9 @@ export function start(
   { postgresql }: Pick<Servers, "postgresql">,
   login: Login,
 ): Running {
-  const { host, port, sslMode, ca } = postgresql;
+  const { sslMode, ca } = postgresql;
+  const nodes = nodesOf({ postgresql });
+  const { host, port } = formatPostgresqlList(nodes);
   // libpq knows no authorities of its own: those of Node.js, as everywhere else.
   const folder =
     ca === undefined && sslMode.startsWith("verify") ? mkdtempSync(join(tmpdir(), "authorities-")) : undefined;
@@ -84,7 +88,9 @@ export function start(
     PATH: process.env["PATH"],
     HOME: "/nonexistent",
     PGHOST: host,
-    PGPORT: String(port),
+    PGPORT: port,
+    // A dump is taken where the tenant's last write is.
+    ...(nodes.length === 1 ? {} : { PGTARGETSESSIONATTRS: "read-write" }),
     PGUSER: login.user,
     PGPASSWORD: login.password,
     PGDATABASE: login.database,

@@ -2,6 +2,7 @@
 // Pulumi configuration. They are read at call time and never become inputs or outputs of a resource.
 import { Problem } from "../../errors/problem.ts";
 import { AsyncLocalStorage } from "node:async_hooks";
+import { parsePostgresqlList, type PostgresqlAddress } from "./postgresql-list.ts";
 import { parseRedisUrl, type RedisLocation } from "./redis-url.ts";
 import { readAuthority, type Authority } from "./tls.ts";
 
@@ -102,8 +103,11 @@ interface Trust {
 export interface Servers {
   readonly minio: Trust & { readonly endpoint: URL; readonly user: string; readonly password: string };
   readonly postgresql: Trust & {
+    /** The server; of a primary and its standbys, the one that is named first, whichever of them it is. */
     readonly host: string;
     readonly port: number;
+    /** The primary and its standbys, in no order that says which is which, when several are named. */
+    readonly nodes?: readonly PostgresqlAddress[];
     readonly user: string;
     readonly password: string;
     /** libpq's words: disable, require, verify-ca, verify-full. */
@@ -246,8 +250,9 @@ export function servers(env: NodeJS.ProcessEnv = process.env, config: ConfigLook
   const all = trust("TENANT_CA_FILE", value("caFile"));
   // libpq's own variable; `system` are the authorities of the machine.
   const rootCert = env["PGSSLROOTCERT"];
-  const port = Number(value("pgPort"));
-  if (!Number.isInteger(port) || port < 1 || port > 65535) problems.push(`PGPORT must be a port from 1 to 65535`);
+  const database = parsePostgresqlList(value("pgHost"), value("pgPort"));
+  problems.push(...database.problems);
+  const [{ host, port } = { host: "", port: 0 }] = database.addresses;
   const found: Servers = {
     minio: {
       endpoint: url("minioEndpoint", http),
@@ -256,8 +261,9 @@ export function servers(env: NodeJS.ProcessEnv = process.env, config: ConfigLook
       ...all,
     },
     postgresql: {
-      host: value("pgHost"),
+      host,
       port,
+      ...(database.addresses.length > 1 && { nodes: database.addresses }),
       user: value("pgUser"),
       password: value("pgPassword"),
       sslMode: value("pgSslMode"),

@@ -3,6 +3,7 @@
 import { once } from "node:events";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect, type PeerCertificate, type TLSSocket } from "node:tls";
+import { postgresqlAddress } from "./postgresql-list.ts";
 import { addressText } from "./redis-url.ts";
 import type { Servers } from "./servers.ts";
 import { sslModes, trusting, type Authority } from "./tls.ts";
@@ -46,20 +47,19 @@ function webEndpoint(name: string, setting: string, url: URL, ca: Authority | un
   };
 }
 
-function postgresqlEndpoint({ host, port, sslMode, ca }: Servers["postgresql"]): Endpoint | undefined {
-  if (!sslModes.includes(sslMode)) return undefined; // The client has said so.
+function postgresqlEndpoints({ host, port, nodes, sslMode, ca }: Servers["postgresql"]): Endpoint[] {
+  if (!sslModes.includes(sslMode)) return []; // The client has said so.
   const tls = sslMode !== "disable";
-  return {
-    title: `PostgreSQL at ${host}:${port}`,
+  return (nodes ?? [{ host, port }]).map((address) => ({
+    title: `PostgreSQL at ${postgresqlAddress(address)}`,
     setting: "PGSSLMODE",
-    host,
-    port,
+    ...address,
     tls,
     says: sslMode,
     otherwise: tls ? "disable" : "verify-full",
     postgresql: { verifies: sslMode !== "require" || ca !== undefined, name: sslMode === "verify-full" },
     ca,
-  };
+  }));
 }
 
 function redisEndpoints({ url: { protocol }, addresses, ca }: Servers["redis"]): Endpoint[] {
@@ -83,12 +83,9 @@ function qdrantEndpoints({ url, nodes = [url], tenantUrl, ca }: Servers["qdrant"
 }
 
 function endpointsOf({ minio, postgresql, qdrant, redis }: Asked): Endpoint[] {
-  const all = [
-    minio && webEndpoint("MinIO", "MINIO_ENDPOINT", minio.endpoint, minio.ca),
-    postgresql && postgresqlEndpoint(postgresql),
-  ];
   return [
-    ...all.filter((one) => one !== undefined),
+    ...(minio === undefined ? [] : [webEndpoint("MinIO", "MINIO_ENDPOINT", minio.endpoint, minio.ca)]),
+    ...(postgresql === undefined ? [] : postgresqlEndpoints(postgresql)),
     ...(qdrant === undefined ? [] : qdrantEndpoints(qdrant)),
     ...(redis === undefined ? [] : redisEndpoints(redis)),
   ];
