@@ -10,7 +10,7 @@ const program = withManners(new Command("npm run -s env --"))
     `Prints the variables that point Pulumi and the tenant command at the local stores, for: eval "$(npm run -s env)"
 They replace what the shell has set, also if that was a real deployment's: a new shell has the old values.`,
   )
-  .option("--cluster", "those of the set with clusters of MinIO, Qdrant and Redis (npm run stores -- start --cluster)")
+  .option("--cluster", "those of the set in which each is several servers (npm run stores -- start --cluster)")
   .option("--json", "print them as one JSON object")
   .action(({ cluster, json }: { readonly cluster?: true; readonly json?: true }) => {
     const variables = environment({ ...(cluster && { cluster }) });

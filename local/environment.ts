@@ -22,6 +22,7 @@ export const conflictingVariables = [
   "PGPASSFILE",
   "PGOPTIONS",
   "PGSSLROOTCERT",
+  "PGTARGETSESSIONATTRS",
   "TENANT_CA_FILE",
 ] as const;
 
@@ -37,6 +38,7 @@ export function storesEnv(options: StoresOptions = {}): Record<string, string> {
   const ports = portsInUse(options);
   const { minio, postgresql, qdrant, redis } = credentials;
   const tls = authorityOf(dir) !== undefined;
+  const databasePorts = (cluster ? [1, 2] : [1]).map((node) => nodePorts.postgresql(ports, node));
   const redisPorts = cluster ? [1, 2, 3, 4, 5, 6].map((node) => nodePorts.redis(ports, node).clients) : [ports.redis];
   const redisNodes = redisPorts.map((port) => `127.0.0.1:${port}`);
   const http = tls ? "https" : "http";
@@ -44,8 +46,10 @@ export function storesEnv(options: StoresOptions = {}): Record<string, string> {
     MINIO_ENDPOINT: `${http}://127.0.0.1:${cluster ? balancerPort(ports) : ports.minio}`,
     MINIO_ROOT_USER: minio.user,
     MINIO_ROOT_PASSWORD: minio.password,
-    PGHOST: "127.0.0.1",
-    PGPORT: String(ports.postgresql),
+    PGHOST: databasePorts.map(() => "127.0.0.1").join(","),
+    PGPORT: databasePorts.join(","),
+    // For psql by hand.
+    ...(cluster && { PGTARGETSESSIONATTRS: "read-write" }),
     PGUSER: postgresql.user,
     PGPASSWORD: postgresql.password,
     PGDATABASE: "postgres",

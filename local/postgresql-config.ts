@@ -1,4 +1,4 @@
-// The two files that make PostgreSQL safe to share.
+// The files that make PostgreSQL safe to share.
 
 /**
  * postgresql.conf.
@@ -41,6 +41,34 @@ log_error_verbosity = 'terse'
 log_parameter_max_length = 0
 log_parameter_max_length_on_error = 0
 `;
+}
+
+/** As whom a standby asks its primary. No tenant can have the name (tenants' start with `tenant`). */
+export const replicationUser = "platform_replication";
+
+/** Where a standby has that user's password, in libpq's form: in the server's folder, beside the data. */
+export const passwordFile = "replication.pgpass";
+
+/**
+ * More of postgresql.conf for one of two servers, whichever of them is the primary.
+ * @param other the other one's port
+ * @param slot what this one is called there: the primary keeps what it has not received yet
+ */
+export function pairSettings(other: number, slot: string): string {
+  return `wal_level = replica
+hot_standby = on
+# A standby that does not come back must not fill the primary's disk.
+max_slot_wal_keep_size = 1GB
+# In force while there is a file standby.signal: paths start at the data.
+primary_conninfo = 'host=127.0.0.1 port=${other} user=${replicationUser} passfile=../${passwordFile} application_name=${slot}'
+primary_slot_name = '${slot}'
+`;
+}
+
+/** pg_hba.conf with the line that lets the other server in, and nobody else: `all` is no replication. */
+export function withReplication(rules: string): string {
+  const line = `host  replication  ${replicationUser}  127.0.0.1/32  scram-sha-256\n`;
+  return rules.includes(line) ? rules : line + rules;
 }
 
 /** Nothing in the clear, whatever the lines below it say. */

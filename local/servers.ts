@@ -2,6 +2,7 @@
 import { clusterGateway, gateway } from "./gateway.ts";
 import { minio, minioNodes } from "./minio.ts";
 import { postgresql } from "./postgresql.ts";
+import { postgresqlNodes } from "./postgresql-pair.ts";
 import { qdrant, qdrantNodes } from "./qdrant.ts";
 import { redis, redisNodes } from "./redis.ts";
 import type { Settings, StoreName } from "./settings.ts";
@@ -12,7 +13,7 @@ export const single = { minio, postgresql, qdrant, gateway, redis };
 /** Those that are first have the stores' names. */
 export const clusters = {
   ...minioNodes,
-  postgresql,
+  ...postgresqlNodes,
   ...redisNodes,
   ...qdrantNodes,
   gateway: clusterGateway,

@@ -6,7 +6,8 @@ import { clusterDir, localDir, storesDir } from "../toolchain/paths.ts";
 export const storeNames = ["minio", "postgresql", "qdrant", "gateway", "redis"] as const;
 /** The servers of the stores as clusters: those that are first have the stores' names. */
 export const clusterNames = [
-  ...["minio", "minio-2", "minio-3", "minio-4", "postgresql"],
+  ...["minio", "minio-2", "minio-3", "minio-4"],
+  ...["postgresql", "postgresql-2"],
   ...["qdrant", "qdrant-2", "qdrant-3", "gateway"],
   ...["redis", "redis-2", "redis-3", "redis-4", "redis-5", "redis-6"],
 ] as const;
@@ -28,6 +29,7 @@ export interface Ports {
 export const nodePorts = {
   /** S3, for clients and for each other. */
   minio: ({ minio }: Ports, node: number) => minio + node - 1,
+  postgresql: ({ postgresql }: Ports, node: number) => postgresql + node - 1,
   /** REST, gRPC and the nodes' own port. */
   qdrant: ({ qdrant }: Ports, node: number) => {
     const rest = qdrant + 3 * (node - 1);

@@ -26,7 +26,7 @@ interface Common {
 }
 
 const which = new Argument("[store...]", "only these").choices(clusterNames);
-const cluster = new Option("--cluster", "the set with clusters of MinIO, Qdrant and Redis, beside the other set");
+const cluster = new Option("--cluster", "the set in which each is several servers, beside the other set");
 const program = withManners(new Command("npm run stores --"))
   .description("The local MinIO, PostgreSQL, Qdrant and Redis: real servers, on the loopback address only.")
   .helpCommand(false)
