@@ -1,128 +1,107 @@
-// `npm run bench`: what the program costs beside the plan as a shell runbook (the yardstick) and beside an empty Pulumi
-// program (the floor), in one run on the same stores. Three runs each, the median counts. Prints ratios, asserts nothing.
-import Table from "cli-table3";
-import { Command as Cli } from "commander";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
-import { environment } from "../local/environment.ts";
-import { stopStores } from "../local/lifecycle.ts";
-import { portsAt } from "../local/settings.ts";
-import { storesSteps } from "../local/steps.ts";
-import { runSteps } from "../toolchain/steps.ts";
+// `npm run bench`: what the program costs beside the plan as a shell runbook (the yardstick) and an empty Pulumi program (the floor),
+// for one tenant, for many, and with many present; in one run, on stores of its own. Prints ratios, asserts nothing.
+import { Command as Cli, InvalidArgumentError } from "commander";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { errorOutput, showError } from "../cli/errors.ts";
+import { withLock } from "../local/lock.ts";
 import { benchSteps, toolchainSteps } from "../toolchain/install.ts";
-import { binDir, localDir, root, toolchainDir } from "../toolchain/paths.ts";
-import { makeCheckout } from "../test/support/checkout.ts";
-import { writeEmptyProgram } from "./empty-program.ts";
-import { median, seconds, type Command } from "./measure.ts";
+import { localDir } from "../toolchain/paths.ts";
+import { runSteps } from "../toolchain/steps.ts";
+import { measureParts } from "./parts.ts";
+import { say } from "./progress.ts";
+import { newResults, partNames, readResults, writeResults, type PartName, type Results } from "./results.ts";
+import { showResults } from "./show.ts";
 
-const options = new Cli("npm run bench --")
-  .description("Times the program beside the plan's shell runbook and an empty Pulumi program, and prints ratios.")
-  .option("--json", "print one JSON object")
-  .option("--runs <n>", "measurements of each kind; the median counts", "3")
-  .parse()
-  .opts<{ json?: true; runs: string }>();
-const runs = Number(options.runs);
-
-const folder = join(localDir, "bench");
-const say = (text: string): void => void process.stderr.write(`${text}\n`);
-
-await runSteps([...toolchainSteps(), ...benchSteps()]);
-mkdirSync(folder, { recursive: true });
-const runbookDir = join(folder, "runbook");
-Object.assign(process.env, {
-  TENANT_TOOLCHAIN_DIR: toolchainDir,
-  TENANT_STORES_DIR: join(folder, "stores"),
-  TENANT_STORES_PORT_OFFSET: "2000",
-  TENANT_SECRETS_DIR: join(folder, "secrets"),
-  RUNBOOK_DIR: runbookDir,
-  PATH: [binDir, process.env["PATH"]].join(delimiter),
-});
-const stores = { dir: join(folder, "stores"), ports: portsAt(2000) };
-await runSteps(storesSteps(stores));
-Object.assign(process.env, environment(stores));
-
-const checkout = await makeCheckout(join(folder, "checkout"));
-const empty = join(folder, "empty");
-writeEmptyProgram(empty);
-
-const pulumi = (cwd: string, ...args: string[]): Command => ({
-  program: "pulumi",
-  args: [...args, "--non-interactive"],
-  cwd,
-});
-const runbook = (...args: string[]): Command => ({ program: join(root, "bench/runbook.sh"), args, cwd: folder });
-
-/** Runs `command(i)` for each run and returns the median in seconds. */
-async function timed(title: string, command: (index: number) => Command): Promise<number> {
-  const found: number[] = [];
-  for (let index = 0; index < runs; index += 1) found.push(await seconds(command(index)));
-  say(`${title}: ${found.map((value) => value.toFixed(2)).join(" ")} s`);
-  return median(found);
+interface Options {
+  readonly only?: readonly PartName[];
+  readonly runs: number;
+  readonly tenants: number;
+  readonly neighbours?: readonly number[];
+  readonly from?: string;
+  readonly json?: true | string;
+  readonly svg?: string;
 }
 
-/** A stack that may be left from an interrupted run. */
-async function freshStack(cwd: string, stack: string, config: string): Promise<void> {
-  const env = { TENANT_CONFIRM_DESTROY: stack };
-  await seconds({ ...pulumi(cwd, "destroy", "--stack", stack, "--yes"), env }).catch(() => 0);
-  await seconds(pulumi(cwd, "stack", "rm", stack, "--yes", "--force")).catch(() => 0);
-  if (config !== "") writeFileSync(join(cwd, "stacks", `Pulumi.${stack}.yaml`), config);
-  await seconds(pulumi(cwd, "stack", "init", stack));
+const kept = join(localDir, "bench.json");
+
+const program = new Cli("npm run bench --")
+  .description("Measures the program beside the plan's shell runbook and an empty Pulumi program, and prints ratios.")
+  .option("--only <parts>", `of ${partNames.join(", ")}, with commas (default: one,fleet,growth)`, partsOf)
+  .option("--runs <n>", "measurements of each kind of one tenant; the median counts", wholeFrom(1), 3)
+  .option("--tenants <n>", "tenants of the fleet", wholeFrom(1), 50)
+  .option(
+    "--neighbours <counts>",
+    "growth and scale: tenants present, such as 10,100,500 (default: that; scale 1,100,500,1000)",
+    countsOf,
+  )
+  .option("--from <file>", "begin with an earlier run's JSON and measure what --only names; without --only, nothing")
+  .option("--json [file]", "write the results there, after every measurement; without a file, print them at the end")
+  .option("--svg <file>", "draw them")
+  .addHelpText(
+    "after",
+    `
+one     a tenant made, looked at, brought up again, taken away
+fleet   many tenants by one command, beside the runbook in a loop
+growth  what the next tenant costs with 10, 100, 500 present (by default)
+scale   what tenants that are only there cost each store: memory, disk, time; for docs/scale.md
+
+Every part has stores of its own, 2,000 ports from those of the checkout, and removes them. A part that fails does not stop the
+others: the exit code is then 1, and this measures it again and keeps the rest:
+
+  npm run bench -- --from .local/bench.json --only PART
+
+Results are always in .local/bench.json, too. For docs/performance.md:
+
+  npm run bench -- --svg docs/performance.svg`,
+  );
+
+function partsOf(text: string): readonly PartName[] {
+  const names = text.split(",");
+  const unknown = names.filter((name) => !(partNames as readonly string[]).includes(name));
+  if (unknown.length === 0) return names as PartName[];
+  throw new InvalidArgumentError(`${unknown.join(", ")}: the parts are ${partNames.join(", ")}.`);
+}
+
+function wholeFrom(least: number): (text: string) => number {
+  return (text) => {
+    const number = Number(text);
+    if (Number.isInteger(number) && number >= least && number <= 10_000) return number;
+    throw new InvalidArgumentError(`It must be a whole number from ${least} to 10000.`);
+  };
+}
+
+function countsOf(text: string): readonly number[] {
+  const counts = text.split(",").map(wholeFrom(1));
+  if (counts.every((count, index) => index === 0 || count > (counts[index - 1] ?? 0))) return counts;
+  throw new InvalidArgumentError("Each count must be greater than the one before.");
+}
+
+async function run({ only, runs, tenants, neighbours, from, json, svg }: Options): Promise<void> {
+  const before = from === undefined ? newResults(runs, tenants) : readResults(from);
+  const chosen = only ?? (from === undefined ? (["one", "fleet", "growth"] as const) : []);
+  const results = chosen.length === 0 ? before : await measured(before, chosen);
+  await showResults(results, { print: json === true, ...(svg !== undefined && { svg }) });
+  const failed = chosen.filter((name) => results.parts[name]?.error !== undefined);
+  if (failed.length > 0) process.exitCode = 1;
+
+  async function measured(begin: Results, parts: readonly PartName[]): Promise<Results> {
+    await runSteps([...toolchainSteps(), ...benchSteps()]);
+    mkdirSync(localDir, { recursive: true });
+    const files = [kept, ...(typeof json === "string" ? [json] : [])];
+    const keep = (now: Results): void => files.forEach((file) => writeResults(file, now));
+    // Two at a time would take each other's stores away, and measure each other.
+    return withLock(
+      kept,
+      () => say("waiting for another run of the benchmarks to end"),
+      () => measureParts({ ...begin, runs, tenants }, { parts, runs, tenants, neighbours }, keep),
+    );
+  }
 }
 
 try {
-  say("Preparing the platform …");
-  writeFileSync(join(checkout, "stacks/Pulumi.platform.yaml"), "config: {}\n");
-  await seconds(pulumi(checkout, "stack", "init", "platform")).catch(() => 0);
-  await seconds(pulumi(checkout, "up", "--stack", "platform", "--yes", "--skip-preview"));
-  await freshStack(empty, "empty", "");
-
-  const floor = await timed("empty program, up", () =>
-    pulumi(empty, "up", "--stack", "empty", "--yes", "--skip-preview"),
-  );
-  const floorPreview = await timed("empty program, preview", () => pulumi(empty, "preview", "--stack", "empty"));
-
-  const book = (index: number): string => `book${index}`;
-  for (let index = 0; index < runs; index += 1) await seconds(runbook("deprovision", book(index))).catch(() => 0);
-  const bookProvision = await timed("runbook, provision", (index) => runbook("provision", book(index)));
-  const bookVerify = await timed("runbook, verify", (index) => runbook("verify", book(index)));
-  const bookDeprovision = await timed("runbook, deprovision", (index) => runbook("deprovision", book(index)));
-
-  const tenant = (index: number): string => `bench${index}`;
-  for (let index = 0; index < runs; index += 1) {
-    const config = `config:\n  tenant-storage:id: ${tenant(index)}\n  tenant-storage:network: [10.${index}.0.0/16]\n`;
-    await freshStack(checkout, tenant(index), config);
-  }
-  const quick = ["--yes", "--skip-preview"];
-  const up = await timed("new tenant, up", (index) => pulumi(checkout, "up", "--stack", tenant(index), ...quick));
-  const again = await timed("unchanged, up", (index) => pulumi(checkout, "up", "--stack", tenant(index), ...quick));
-  const preview = await timed("unchanged, preview", (index) => pulumi(checkout, "preview", "--stack", tenant(index)));
-  const destroy = await timed("destroy", (index) => pulumi(checkout, "destroy", "--stack", tenant(index), ...quick));
-  for (let index = 0; index < runs; index += 1) await seconds(pulumi(checkout, "stack", "rm", tenant(index), "--yes"));
-
-  const rows = [
-    {
-      what: "new tenant with verification",
-      seconds: up,
-      beside: "runbook provision + verify",
-      base: bookProvision + bookVerify,
-      target: 3,
-    },
-    { what: "unchanged up", seconds: again, beside: "empty program up", base: floor, target: 2 },
-    { what: "unchanged preview", seconds: preview, beside: "empty program preview", base: floorPreview, target: 2 },
-    { what: "destroy", seconds: destroy, beside: "runbook deprovision", base: bookDeprovision },
-  ].map((row) => ({ ...row, ratio: row.seconds / row.base }));
-
-  if (options.json === true) {
-    process.stdout.write(`${JSON.stringify({ runs, rows }, undefined, 2)}\n`);
-  } else {
-    const table = new Table({ head: ["what", "s", "beside", "s", "ratio", "target"], style: { head: [], border: [] } });
-    for (const row of rows) {
-      const target = row.target === undefined ? "" : `at most ${row.target}`;
-      table.push([row.what, row.seconds.toFixed(2), row.beside, row.base.toFixed(2), row.ratio.toFixed(2), target]);
-    }
-    process.stdout.write(`${table.toString()}\n`);
-  }
-} finally {
-  await stopStores(stores);
-  rmSync(runbookDir, { recursive: true, force: true });
+  await run(program.parse().opts<Options>());
+} catch (error) {
+  showError("bench", error, errorOutput(process.argv.slice(2)));
+  process.exitCode = 1;
 }
