@@ -5,6 +5,7 @@ import { renameSync } from "node:fs";
 import { open, readFile } from "node:fs/promises";
 import { readCredentials } from "./clients/credentials.ts";
 import { withAdmin } from "./clients/postgresql.ts";
+import { withEveryNode } from "./clients/postgresql-nodes.ts";
 import { changePassword, endFormerSessions, forcePassword, storedLogin } from "./clients/role-password.ts";
 import { scramVerifier } from "./clients/scram.ts";
 import { secretFiles } from "./clients/secrets-dir.ts";
@@ -60,19 +61,19 @@ export const provider = dynamicProvider<CredentialsHandoverInputs, CredentialsHa
       if (!published) publish();
       published = true;
     };
-    await withAdmin(async (client) => {
-      const stored = await storedLogin(client, desired.role);
+    await withEveryNode(async (nodes) => {
+      const stored = await storedLogin(nodes[0].client, desired.role);
       const settled = previous === undefined || previous.verifier === desired.verifier;
       if (stored?.verifier === desired.verifier) {
         once();
         // An interrupted run may have left sessions of the former password.
-        if (settled || (await endFormerSessions(client, desired))) return;
+        if (settled || (await endFormerSessions(nodes, desired))) return;
       } else {
         // Any other password is somebody's who set it: nothing of that may live on.
         const ours = previous === undefined || stored?.verifier === previous.verifier;
-        if (ours && (await changePassword(client, desired, once))) return;
+        if (ours && (await changePassword(nodes, desired, once))) return;
       }
-      await forcePassword(client, desired, once);
+      await forcePassword(nodes, desired, once);
     });
     const folder = await open(secretFiles(desired.tenant).folder, "r");
     await folder.sync().finally(() => folder.close());

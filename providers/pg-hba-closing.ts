@@ -1,7 +1,6 @@
-// The end of pg_hba.conf: whoever has no line of its own is rejected, whatever it asks for.
+// The end of pg_hba.conf, on every server: whoever has no line of its own is rejected, whatever it asks for.
 import type { CustomResourceOptions } from "@pulumi/pulumi";
-import { broadLines, closeHba, closingLine, isClosed } from "./clients/hba-closing.ts";
-import { withAdmin } from "./clients/postgresql.ts";
+import { closeEveryHba, closingLine, closingOfEveryHba } from "./clients/hba-closing.ts";
 import { DynamicResource } from "./dynamic.ts";
 import { dynamicProvider } from "./lifecycle.ts";
 
@@ -15,15 +14,13 @@ export const provider = dynamicProvider<PgHbaClosingInputs, PgHbaClosingInputs>(
   id: () => "pg_hba.conf",
   inputs: { line: "update" },
   async ensure(desired) {
-    await withAdmin(closeHba);
+    await closeEveryHba();
     return desired;
   },
-  observe: async () =>
-    withAdmin(async (client) => {
-      if (!(await isClosed(client))) return undefined;
-      const broad = await broadLines(client);
-      return { line: broad.length === 0 ? closingLine : broad.join("\n") };
-    }),
+  async observe() {
+    const line = await closingOfEveryHba();
+    return line === undefined ? undefined : { line };
+  },
   // Stays: opening the server again is nobody's wish.
   remove: async () => undefined,
 });

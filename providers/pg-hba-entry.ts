@@ -1,6 +1,7 @@
 // The tenant's lines in pg_hba.conf: from its networks only (plan, section 3.1, step 5).
 import type { CustomResourceOptions, Input } from "@pulumi/pulumi";
-import { editHba, readHba } from "./clients/hba-file.ts";
+import { isDeepStrictEqual } from "node:util";
+import { editEveryHba, readEveryHba } from "./clients/hba-file.ts";
 import {
   doorsIn,
   isFirst,
@@ -10,9 +11,19 @@ import {
   withoutEntry,
   type HbaEntry,
 } from "./clients/pg-hba.ts";
-import { withAdmin } from "./clients/postgresql.ts";
 import { DynamicResource } from "./dynamic.ts";
 import { dynamicProvider } from "./lifecycle.ts";
+
+/**
+ * The networks the file lets the tenant in from; undefined without lines of its own. Shadowed lines do not count: no network, so
+ * that the next update moves them up.
+ */
+function letIn(text: string, entry: HbaEntry): readonly string[] | undefined {
+  const own = withoutDoors(text, entry);
+  const networks = networksIn(own, entry);
+  if (networks.length === 0) return undefined;
+  return isFirst(own, { ...entry, networks }) ? networks : [];
+}
 
 export const provider = dynamicProvider<HbaEntry, HbaEntry>({
   describe: ({ database, role }) => `pg_hba.conf lines of database ${database}, role ${role}`,
@@ -20,20 +31,25 @@ export const provider = dynamicProvider<HbaEntry, HbaEntry>({
   inputs: { database: "replace", role: "replace", networks: "update", encrypted: "update" },
   adopts: true,
   async ensure(desired) {
-    await withAdmin((client) => editHba(client, (text) => withEntry(withoutDoors(text, desired), desired)));
+    await editEveryHba((text) => withEntry(withoutDoors(text, desired), desired));
     return desired;
   },
   async observe(recorded) {
-    const text = withoutDoors(await withAdmin(readHba), recorded);
-    const networks = networksIn(text, recorded);
-    if (networks.length === 0) return undefined;
-    // Shadowed lines do not count: shown as no network, so that the next update moves them up.
-    return { ...recorded, networks: isFirst(text, { ...recorded, networks }) ? networks : [] };
+    const files = (await readEveryHba()).map(({ where, text }) => ({ where, found: letIn(text, recorded) }));
+    const [first] = files;
+    if (files.every(({ found }) => isDeepStrictEqual(found, first?.found))) {
+      return first?.found && { ...recorded, networks: first.found };
+    }
+    // A standby that joined later, or was down: the next update writes the lines there.
+    const networks = files.map(({ where, found }) => `${found?.join(", ") || "none"}${where}`);
+    return { ...recorded, networks };
   },
   foreign: async (recorded) =>
-    doorsIn(await withAdmin(readHba), recorded).map((line) => `the role is let in elsewhere by the line "${line}"`),
+    (await readEveryHba()).flatMap(({ where, text }) =>
+      doorsIn(text, recorded).map((line) => `the role is let in elsewhere by the line "${line}"${where}`),
+    ),
   async remove(recorded) {
-    await withAdmin((client) => editHba(client, (text) => withoutEntry(withoutDoors(text, recorded), recorded)));
+    await editEveryHba((text) => withoutEntry(withoutDoors(text, recorded), recorded));
   },
 });
 

@@ -3,9 +3,10 @@
 import { secret, type CustomResourceOptions, type Input } from "@pulumi/pulumi";
 import { undoAll, words } from "./clients/foreign.ts";
 import { withAdmin } from "./clients/postgresql.ts";
+import { withEveryNode } from "./clients/postgresql-nodes.ts";
 import { forcePassword, storedLogin } from "./clients/role-password.ts";
 import { foreignOfRole } from "./clients/role-rights.ts";
-import { alterRole, dropForeignGrants, endSessions, isNoRole } from "./clients/role-sessions.ts";
+import { alterRole, dropForeignGrants, endSessions, isNoRole, shutOut } from "./clients/role-sessions.ts";
 import { DynamicResource } from "./dynamic.ts";
 import { dynamicProvider } from "./lifecycle.ts";
 
@@ -25,17 +26,17 @@ export const provider = dynamicProvider<RoleLoginInputs, RoleLoginInputs>({
   inputs: { role: "replace", database: "replace", verifier: "update", login: "update" },
   adopts: true,
   async ensure(desired, previous) {
-    await withAdmin(async (client) => {
+    await withEveryNode(async (nodes) => {
+      const [{ client }] = nodes;
       for (const { database, found } of await foreignOfRole(client, desired.role, desired.database)) {
         if (found.length > 0) await withAdmin((there) => undoAll(there, found), database);
       }
-      if (previous === undefined) return forcePassword(client, desired, () => undefined);
+      if (previous === undefined) return forcePassword(nodes, desired, () => undefined);
       const { role, login } = desired;
-      await alterRole(client, `ALTER ROLE ${client.escapeIdentifier(role)} ${login ? "LOGIN" : "NOLOGIN"}`);
-      if (login) return;
-      await endSessions(client, role);
+      if (login) return alterRole(client, `ALTER ROLE ${client.escapeIdentifier(role)} LOGIN`);
+      await shutOut(nodes, role);
       // A session that was about to open when the role was shut out shows up only now.
-      await endSessions(client, role);
+      await endSessions(nodes, role);
     });
     return desired;
   },
@@ -46,15 +47,14 @@ export const provider = dynamicProvider<RoleLoginInputs, RoleLoginInputs>({
   foreign: async ({ role, database }) =>
     withAdmin(async (client) => words((await foreignOfRole(client, role, database)).flatMap(({ found }) => found))),
   async remove({ role, database }) {
-    await withAdmin(async (client) => {
+    await withEveryNode(async (nodes) => {
       try {
-        await alterRole(client, `ALTER ROLE ${client.escapeIdentifier(role)} NOLOGIN`);
+        await shutOut(nodes, role);
       } catch (error) {
         if (isNoRole(error)) return;
         throw error;
       }
-      await endSessions(client, role);
-      await dropForeignGrants(client, role, database);
+      await dropForeignGrants(nodes[0].client, role, database);
     });
   },
 });

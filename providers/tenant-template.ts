@@ -4,6 +4,7 @@ import type { CustomResourceOptions, Input } from "@pulumi/pulumi";
 import type { Client } from "pg";
 import { closeCatalogs } from "./clients/catalogs.ts";
 import { withAdmin } from "./clients/postgresql.ts";
+import { onEveryServer, withEveryNode } from "./clients/postgresql-nodes.ts";
 import { DynamicResource } from "./dynamic.ts";
 import { dynamicProvider } from "./lifecycle.ts";
 
@@ -26,13 +27,30 @@ async function hardenShared(client: Client): Promise<void> {
   await client.query("ALTER DATABASE template1 ALLOW_CONNECTIONS false");
 }
 
-/** A role may set its own password in the clear: what the server then stores is the server's to choose. */
-async function checkEncryption(client: Client): Promise<void> {
-  const { rows } = await client.query<{ password_encryption: string }>("SHOW password_encryption");
-  const found = rows[0]?.password_encryption;
-  if (found === "scram-sha-256") return;
+/**
+ * The servers that store other things of a password than they should. A role may set its own in the clear: what is then stored is
+ * the server's to choose, a standby's once it takes over.
+ */
+async function weakEncryption(): Promise<string[]> {
+  return withEveryNode(async (nodes) => {
+    const found = await onEveryServer(nodes, async ({ client, name }) => {
+      const { rows } = await client.query<{ password_encryption: string }>("SHOW password_encryption");
+      return { name, value: rows[0]?.password_encryption ?? "" };
+    });
+    return found
+      .filter(({ value }) => value !== "scram-sha-256")
+      .map(
+        ({ name, value }) => `the server's password_encryption is ${value}${nodes.length === 1 ? "" : ` on ${name}`}`,
+      );
+  });
+}
+
+/** @throws Error naming the servers */
+async function checkEncryption(): Promise<void> {
+  const weak = await weakEncryption();
+  if (weak.length === 0) return;
   throw new Error(
-    `the server's password_encryption is ${found}: what it stores of a password could be used in place of the password. ` +
+    `${weak.join("; ")}: what it stores of a password could be used in place of the password. ` +
       `Change it: psql -c "ALTER SYSTEM SET password_encryption = 'scram-sha-256'" -c "SELECT pg_reload_conf()"`,
   );
 }
@@ -66,9 +84,9 @@ export const provider = dynamicProvider<TenantTemplateInputs, TenantTemplateInpu
   id: ({ template }) => template,
   inputs: { template: "replace", owner: "update", version: "update" },
   async ensure(desired) {
+    await checkEncryption();
     await withAdmin(async (client) => {
       const [template, owner] = [client.escapeIdentifier(desired.template), client.escapeIdentifier(desired.owner)];
-      await checkEncryption(client);
       await hardenShared(client);
       if (!(await exists(client, desired.template))) {
         await client.query(`CREATE DATABASE ${template} TEMPLATE template0 OWNER ${owner}`);
@@ -89,7 +107,10 @@ export const provider = dynamicProvider<TenantTemplateInputs, TenantTemplateInpu
       if (!(await exists(client, recorded.template))) return undefined;
       return recorded;
     }),
-  foreign: async ({ template }) => withAdmin((client) => openToAll(client, template)),
+  foreign: async ({ template }) => [
+    ...(await withAdmin((client) => openToAll(client, template))),
+    ...(await weakEncryption()),
+  ],
   async remove({ template }) {
     // postgres and template1 stay closed: opening them again is nobody's wish.
     await withAdmin((client) => client.query(`DROP DATABASE IF EXISTS ${client.escapeIdentifier(template)}`));

@@ -1,8 +1,9 @@
 // A tenant's database, role and lines of pg_hba.conf, as somebody else made them.
 import { createHash } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import { databaseOwner } from "../../components/shared.ts";
 import { networkProblem } from "../../components/networks.ts";
-import { readHba } from "../../providers/clients/hba-file.ts";
+import { readEveryHba } from "../../providers/clients/hba-file.ts";
 import { networksIn } from "../../providers/clients/pg-hba.ts";
 import { withAdmin } from "../../providers/clients/postgresql.ts";
 import { scramVerifier } from "../../providers/clients/scram.ts";
@@ -43,11 +44,12 @@ export async function lookAtPostgresql({
   credentials,
 }: LookAt): Promise<StoreLook & { networks: readonly string[] }> {
   const { database, role } = names;
-  const [row, hba] = await withAdmin(
-    async (client) => [(await client.query<Row>(question, [database, role])).rows[0] as Row, await readHba(client)],
+  const row = await withAdmin(
+    async (client) => (await client.query<Row>(question, [database, role])).rows[0] as Row,
     "postgres",
     servers,
   );
+  const [{ text: hba }, ...others] = await readEveryHba(servers);
   const found: string[] = [];
   const missing: string[] = [];
   const problems: string[] = [];
@@ -87,6 +89,13 @@ export async function lookAtPostgresql({
   if (lines.length > 0) found.push(`pg_hba.conf lets it in from: ${lines.join(", ")}`);
   const odd = lines.filter((line) => !networks.includes(line));
   if (odd.length > 0) notes.push(`the first update replaces these lines of pg_hba.conf: ${odd.join("; ")}`);
+  for (const { where, text } of others) {
+    const there = networksIn(text, { database, role });
+    if (isDeepStrictEqual(there, lines)) continue;
+    notes.push(
+      `pg_hba.conf${where} lets it in from: ${there.join(", ") || "nowhere"}. The first update writes the same lines there`,
+    );
+  }
   return { found, missing, problems, notes, settings: {}, networks };
 }
 

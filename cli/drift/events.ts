@@ -33,7 +33,9 @@ export function driftIn(events: readonly EngineEvent[]): Difference[] {
 }
 
 function ofResource(metadata: StepEventMetadata): Difference[] {
-  const { op, urn, old, new: now } = metadata;
+  const { op, type, urn, old, new: now } = metadata;
+  // A refresh that runs the program reports what is on no server as well: stack, components and providers.
+  if (/^(pulumi:|tenant-storage:index:)/.test(type)) return [];
   const about = { place: placeOf(urn), resource: resourceName(urn) };
   if (op === "delete") return [{ ...about, kind: "deleted", what: "is gone" }];
   if (op !== "update") return [];

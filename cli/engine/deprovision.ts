@@ -13,6 +13,7 @@ import { stackFile } from "../environment.ts";
 import { Problem, withoutSecrets } from "../errors.ts";
 import { PulumiError } from "./command.ts";
 import { removeOrphans } from "./orphans.ts";
+import { findingPrimary } from "./primary.ts";
 import { locked, type Reporter } from "./provision.ts";
 import { described, listed } from "./rollback.ts";
 import { Watch } from "./watch.ts";
@@ -49,7 +50,13 @@ export async function deprovisionTenant(
   const { pending } = await stateOf(id);
   if (options.confirmed) stack.workspace.envVars[confirmVariable] = id;
   const destroy = () =>
-    stack.destroy({ onEvent: watch.onEvent, color: "never", suppressProgress: true, continueOnError: true });
+    stack.destroy({
+      onEvent: watch.onEvent,
+      color: "never",
+      suppressProgress: true,
+      continueOnError: true,
+      ...findingPrimary(),
+    });
   try {
     await destroy().catch(async (error: unknown) => {
       if (pending.length === 0 || (error instanceof PulumiError && error.locked)) throw error;

@@ -10,6 +10,7 @@ import { Problem, withoutSecrets } from "../errors.ts";
 import { isSuspended, unknownTenant } from "../tenants.ts";
 import { PulumiError } from "./command.ts";
 import { interrupted } from "./interrupt.ts";
+import { findingPrimary } from "./primary.ts";
 import { locked, up, type Reporter } from "./provision.ts";
 import { isAdopting } from "./stack-file.ts";
 import { Watch } from "./watch.ts";
@@ -108,6 +109,7 @@ async function refreshed(id: string, stack: Stack): Promise<Difference[]> {
       },
       color: "never",
       suppressProgress: true,
+      ...findingPrimary(),
     });
   } catch (error) {
     throw explained(id, `What there is of ${nameOf(id)} could not be asked`, error, watch);

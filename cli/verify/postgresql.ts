@@ -1,9 +1,25 @@
-// PostgreSQL: the tenant's role reaches its database and no other, and nobody else reaches it (plan, section 3.2).
+// PostgreSQL: the tenant's role reaches its database and no other, and nobody else reaches it (plan, section 3.2), on the primary and
+// on every standby: each decides by a pg_hba.conf of its own.
 import type { Client } from "pg";
 import { platformDatabase } from "../../providers/clients/platform-db.ts";
-import { adminClient, closeSession, inTransaction, openSession, sqlState } from "../../providers/clients/postgresql.ts";
+import { closeSession, inTransaction, openSession, sqlState } from "../../providers/clients/postgresql.ts";
+import {
+  replayed,
+  withEveryNode,
+  type PostgresqlNode,
+  type PostgresqlNodes,
+} from "../../providers/clients/postgresql-nodes.ts";
 import { unprotectedSuperusers } from "../../providers/clients/superusers.ts";
-import { Mismatch, refused, works, type Dialect, type Finding, type StoreDefinition, type Subject } from "./checks.ts";
+import {
+  Mismatch,
+  refused,
+  works,
+  type Attempt,
+  type Dialect,
+  type Finding,
+  type StoreDefinition,
+  type Subject,
+} from "./checks.ts";
 import { newTrace } from "./probe.ts";
 
 export const dialect: Dialect = {
@@ -17,12 +33,14 @@ export const dialect: Dialect = {
 };
 
 interface Context extends Subject {
-  /** Asks as the administrator; one question at a time, as the protocol wants it. */
-  readonly ask: <T extends object>(query: string, values: readonly unknown[]) => Promise<T[]>;
+  /** The servers, the primary first. */
+  readonly nodes: PostgresqlNodes;
+  /** Asks as the administrator, the primary by default; one question at a time, as the protocol wants it. */
+  readonly ask: <T extends object>(query: string, values: readonly unknown[], at?: PostgresqlNode) => Promise<T[]>;
   /** Superusers that the tenant's code could reach in its database. */
   readonly unprotected: () => ReturnType<typeof unprotectedSuperusers>;
-  /** A session of the tenant's role. The caller closes it. */
-  readonly connect: (database: string) => Promise<Client>;
+  /** A session of the tenant's role, on the primary by default. The caller closes it. */
+  readonly connect: (database: string, at?: PostgresqlNode) => Promise<Client>;
 }
 
 /** Rolled back on success. */
@@ -48,10 +66,21 @@ async function ownAccess(client: Client): Promise<void> {
   });
 }
 
+/** Tries the same on every server. What is done on a standby says so. */
+export function onEach(
+  { nodes }: Pick<Context, "nodes">,
+  what: string,
+  run: (at: PostgresqlNode) => Promise<unknown>,
+): Attempt[] {
+  return nodes.map((at) => ({ what: at.standby ? `${what} on ${at.name}` : what, run: () => run(at) }));
+}
+
 /** Connections that must be refused. */
 function refusedConnections(c: Context, databases: readonly string[]): Promise<Finding> {
-  const attempts = databases.map((what) => ({ what, run: async () => closeSession(await c.connect(what)) }));
-  return refused(dialect, attempts);
+  return refused(
+    dialect,
+    databases.flatMap((what) => onEach(c, what, async (at) => closeSession(await c.connect(what, at)))),
+  );
 }
 
 /** FAILED with every row's `problem`, OK without one. */
@@ -65,22 +94,30 @@ function noProblems(c: Context, query: string, values: readonly string[]): Promi
 export const postgresql: StoreDefinition<Context> = {
   store: "postgresql",
   async within(subject, work) {
-    const admin = await adminClient(subject.servers);
-    let last: Promise<unknown> = Promise.resolve();
-    const ask: Context["ask"] = async <T extends object>(query: string, values: readonly unknown[]) => {
-      const answer = last.then(async () => (await admin.query<T>(query, [...values])).rows);
-      last = answer.catch(() => undefined);
-      return answer;
-    };
-    try {
+    const { postgresql: server } = subject.servers;
+    return withEveryNode(async (nodes) => {
+      const last = new Map<PostgresqlNode, Promise<unknown>>();
+      const ask: Context["ask"] = async <T extends object>(
+        query: string,
+        values: readonly unknown[],
+        at = nodes[0],
+      ) => {
+        const before = last.get(at) ?? Promise.resolve();
+        const answer = before.then(async () => (await at.client.query<T>(query, [...values])).rows);
+        last.set(
+          at,
+          answer.catch(() => undefined),
+        );
+        return answer;
+      };
       const { postgres_password: password } = await subject.credentials;
-      const connect = (database: string): Promise<Client> =>
-        openSession(subject.servers.postgresql, { user: subject.names.role, password, database });
+      const connect: Context["connect"] = (database, { host, port } = nodes[0]) =>
+        openSession({ ...server, host, port }, { user: subject.names.role, password, database });
       const unprotected: Context["unprotected"] = () => unprotectedSuperusers(ask, subject.names.database);
-      return await work({ ...subject, ask, unprotected, connect });
-    } finally {
-      await closeSession(admin);
-    }
+      // What an update has just made may not be on a standby yet.
+      await replayed(nodes);
+      return work({ ...subject, nodes, ask, unprotected, connect });
+    }, subject.servers);
   },
   async missingOther({ ask, other }) {
     const rows = await ask<{ missing: string }>(
@@ -98,8 +135,14 @@ export const postgresql: StoreDefinition<Context> = {
       expected: "OK",
       run: async (c) => {
         const finding = await works(dialect, async () => {
-          const client = await c.connect(c.names.database);
+          const [primary, ...standbys] = c.nodes;
+          const client = await c.connect(c.names.database, primary);
           await ownAccess(client).finally(() => closeSession(client));
+          for (const at of standbys) {
+            const reader = await c.connect(c.names.database, at);
+            await reader.query("SELECT FROM pg_catalog.pg_tables").finally(() => closeSession(reader));
+          }
+          return standbys.map(({ name }) => `read on ${name}`).join(", ");
         });
         if (!finding.detail.includes("pg_hba.conf")) return finding;
         const help = "this machine is in none of the tenant's networks: add its network, or verify from there";
@@ -125,26 +168,28 @@ export const postgresql: StoreDefinition<Context> = {
       run: (c) =>
         works(dialect, async () => {
           const nobody = `tenant_${newTrace().replaceAll("-", "")}`;
-          const answer = await c.connect(nobody).then(closeSession, sqlState);
-          if (answer === "28000") return;
-          throw new Mismatch(
-            `a database that does not exist is answered with ${answer ?? "no SQLSTATE"}, not rejected by pg_hba.conf: ` +
-              "a line there lets the role ask for any",
-          );
+          for (const at of c.nodes) {
+            const answer = await c.connect(nobody, at).then(closeSession, sqlState);
+            if (answer === "28000") continue;
+            throw new Mismatch(
+              `a database that does not exist is answered with ${answer ?? "no SQLSTATE"}, not rejected by pg_hba.conf` +
+                `${at.standby ? ` of ${at.name}` : ""}: a line there lets the role ask for any`,
+            );
+          }
         }),
     },
     {
       test: "other_activity",
       expected: "DENIED",
       run: (c) => {
-        const read = async (what: string): Promise<void> => {
-          const client = await c.connect(c.names.database);
+        const read = async (what: string, at: PostgresqlNode): Promise<void> => {
+          const client = await c.connect(c.names.database, at);
           await client.query(`SELECT FROM pg_catalog.${what} LIMIT 1`).finally(() => closeSession(client));
         };
         const everybodys = ["pg_stat_activity", "pg_locks", "pg_stat_get_activity(NULL)", "pg_control_checkpoint()"];
         return refused(
           dialect,
-          everybodys.map((what) => ({ what, run: () => read(what) })),
+          everybodys.flatMap((what) => onEach(c, what, (at) => read(what, at))),
         );
       },
     },

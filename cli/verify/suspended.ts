@@ -17,7 +17,7 @@ import {
 } from "./checks.ts";
 import { dialect as minioDialect, folder, list, sweep } from "./minio-requests.ts";
 import { minio } from "./minio.ts";
-import { dialect as postgresqlDialect, postgresql } from "./postgresql.ts";
+import { dialect as postgresqlDialect, onEach, postgresql } from "./postgresql.ts";
 import { newTrace } from "./probe.ts";
 import { dialect as qdrantDialect, qdrant } from "./qdrant.ts";
 import { anonymously, dialect as redisDialect } from "./redis-clients.ts";
@@ -86,8 +86,10 @@ export const suspendedPostgresql: typeof postgresql = {
           },
           refusals: [noLogin],
         };
-        const connect = async (): Promise<void> => closeSession(await c.connect(c.names.database));
-        return refused(dialect, [{ what: "connect", run: connect }]);
+        return refused(
+          dialect,
+          onEach(c, "connect", async (at) => closeSession(await c.connect(c.names.database, at))),
+        );
       },
     },
     {
@@ -96,8 +98,12 @@ export const suspendedPostgresql: typeof postgresql = {
       run: (c) =>
         works(postgresqlDialect, async () => {
           const query = "SELECT count(*)::int AS count FROM pg_stat_activity WHERE usename = $1";
-          const [sessions] = await c.ask<{ count: number }>(query, [c.names.role]);
-          if (sessions?.count !== 0) throw new Mismatch(`${sessions?.count} sessions of ${c.names.role} are open`);
+          for (const at of c.nodes) {
+            const [sessions] = await c.ask<{ count: number }>(query, [c.names.role], at);
+            if (sessions?.count === 0) continue;
+            const where = at.standby ? ` on ${at.name}` : "";
+            throw new Mismatch(`${sessions?.count} sessions of ${c.names.role} are open${where}`);
+          }
         }),
     },
     {

@@ -3,7 +3,7 @@
 import type { Client } from "pg";
 
 /** Raise it with every change below: `pulumi up` then repairs the template, and each tenant's database. */
-export const catalogsVersion = 3;
+export const catalogsVersion = 4;
 
 const words = (text: string): string[] => text.split(/\s+/).filter((word) => word !== "");
 
@@ -26,7 +26,7 @@ const functions = words(String.raw`
   pg\_stat\_get\_progress\_info pg\_stat\_get\_replication\_slot pg\_get\_replication\_slots pg\_stat\_get\_subscription%
   pg\_stat\_get\_recovery\_prefetch pg\_stat\_have\_stats pg\_lock\_status pg\_blocking\_pids
   pg\_safe\_snapshot\_blocking\_pids pg\_isolation\_test\_session\_is\_blocked pg\_prepared\_xact
-  pg\_current\_wal\_% pg\_last\_wal\_% pg\_%wal\_summar% pg\_control\_% pg\_tablespace\_size
+  pg\_current\_wal\_% pg\_last\_wal\_% pg\_last\_xact\_replay\_timestamp pg\_%wal\_summar% pg\_control\_% pg\_tablespace\_size
   pg\_last\_committed\_xact pg\_xact\_commit\_timestamp% pg\_notification\_queue\_usage pg\_logical\_emit\_message
   lo\_create lo\_creat lo\_from\_bytea
 `);

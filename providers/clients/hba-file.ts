@@ -1,6 +1,8 @@
 // Reads and replaces pg_hba.conf through the server itself, so that it works for a server on another machine too.
 import { setTimeout } from "node:timers/promises";
 import type { Client } from "pg";
+import { onEveryServer, withEveryNode } from "./postgresql-nodes.ts";
+import type { Servers } from "./servers.ts";
 
 /** One writer at a time, across stacks and machines; released by the server when the session ends. */
 const editLock = "SELECT pg_advisory_lock(hashtext('tenant-storage pg_hba'))";
@@ -81,4 +83,29 @@ export async function editHba(client: Client, edit: (text: string) => string): P
   } finally {
     await client.query("SELECT pg_advisory_unlock_all()");
   }
+}
+
+/** Edits the file of every server alike. @throws Error as `withEveryNode` does, and naming each server whose file cannot be edited */
+export async function editEveryHba(edit: (text: string) => string): Promise<void> {
+  await withEveryNode((nodes) => onEveryServer(nodes, ({ client }) => editHba(client, edit)));
+}
+
+/** One server's file. */
+export interface HbaFile {
+  /** Where it is, for messages: ` on 127.0.0.1:5432 (standby)`; empty where there is one server. */
+  readonly where: string;
+  readonly text: string;
+}
+
+/** The file of every server, the primary's first. */
+export async function readEveryHba(all?: Pick<Servers, "postgresql">): Promise<readonly [HbaFile, ...HbaFile[]]> {
+  const files = await withEveryNode(
+    (nodes) =>
+      onEveryServer(nodes, async ({ name, client }) => ({
+        where: nodes.length === 1 ? "" : ` on ${name}`,
+        text: await readHba(client),
+      })),
+    all,
+  );
+  return files as unknown as readonly [HbaFile, ...HbaFile[]];
 }

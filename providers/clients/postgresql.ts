@@ -156,18 +156,14 @@ const introductionToOthers = `
   SELECT pg_is_in_recovery() AS standby, current_setting('transaction_read_only')::bool AS "readOnly",
     system_identifier::text AS system, pg_postmaster_start_time()::text AS since FROM pg_control_system()`;
 
-async function stateOf(all: Pick<Servers, "postgresql">, address: PostgresqlAddress): Promise<PostgresqlState> {
-  const { client } = await connectNode(all, address);
-  try {
-    const { rows } = await client.query<Omit<PostgresqlState, "address">>(introductionToOthers);
-    return { ...(rows[0] as Omit<PostgresqlState, "address">), address };
-  } finally {
-    await closeSession(client);
-  }
+/** What the server says of itself. */
+export async function stateOf(client: Client, address: PostgresqlAddress): Promise<PostgresqlState> {
+  const { rows } = await client.query<Omit<PostgresqlState, "address">>(introductionToOthers);
+  return { ...(rows[0] as Omit<PostgresqlState, "address">), address };
 }
 
 /** @throws Problem unless exactly one of the servers accepts writes */
-function requirePrimary(asked: readonly (PostgresqlState | Silent)[]): PostgresqlAddress {
+export function requirePrimary(asked: readonly (PostgresqlState | Silent)[]): PostgresqlAddress {
   const found = primaryOf(asked);
   if ("primary" in found) return found.primary;
   throw new Problem(found.code, found.problem);
@@ -179,7 +175,12 @@ function requirePrimary(asked: readonly (PostgresqlState | Silent)[]): Postgresq
  */
 export async function findPrimary(all: Pick<Servers, "postgresql"> = servers()): Promise<PostgresqlAddress> {
   const addresses = nodesOf(all);
-  const asked = await Promise.allSettled(addresses.map((address) => stateOf(all, address)));
+  const asked = await Promise.allSettled(
+    addresses.map(async (address) => {
+      const { client } = await connectNode(all, address);
+      return stateOf(client, address).finally(() => closeSession(client));
+    }),
+  );
   const [only] = asked;
   if (addresses.length === 1 && only?.status === "rejected") throw only.reason;
   const primary = requirePrimary(
@@ -193,10 +194,10 @@ export async function findPrimary(all: Pick<Servers, "postgresql"> = servers()):
   return primary;
 }
 
-/** What the server, or the network, said. */
-function reasonOf(error: unknown): string {
+/** What the server, or the network, said, or what is wrong with TLS, without what `connectError` says around it. */
+export function reasonOf(error: unknown): string {
   const { cause, message } = error as Error;
-  return (cause as Error | undefined)?.message || sqlState(error) || message;
+  return error instanceof Problem ? message : (cause as Error | undefined)?.message || sqlState(error) || message;
 }
 
 /**

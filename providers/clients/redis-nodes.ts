@@ -1,6 +1,7 @@
 // Every server that REDIS_URL leads to. Redis does not replicate users: what holds on one node says nothing of the next one.
 import type { Redis } from "ioredis";
 import { Problem } from "../../errors/problem.ts";
+import { onEvery } from "./every-node.ts";
 import { addressText, type RedisAddress } from "./redis-url.ts";
 import { fieldsOf, openRedis, withRedis, type RedisConnection, type RedisUser } from "./redis.ts";
 import type { Servers } from "./servers.ts";
@@ -192,21 +193,8 @@ async function requireWhole(nodes: readonly ConnectedNode[]): Promise<void> {
   });
 }
 
-/**
- * Does the same on every node at once, and waits for all of them.
- * @throws Error with the reason of each node on which it failed.
- */
-export async function onEveryNode<T>(
+/** Does the same on every node at once, and waits for all. @throws Error with the reason of each node on which it failed */
+export const onEveryNode = <T>(
   nodes: readonly ConnectedNode[],
   work: (node: ConnectedNode) => Promise<T>,
-): Promise<T[]> {
-  const settled = await Promise.allSettled(nodes.map(work));
-  const failures = settled.flatMap((one, index) =>
-    one.status === "rejected" ? [{ node: nodes[index]?.name, error: one.reason as Error }] : [],
-  );
-  const [first] = failures;
-  if (first === undefined) return settled.map((one) => (one as PromiseFulfilledResult<T>).value);
-  if (nodes.length === 1) throw first.error;
-  const reasons = failures.map(({ node, error }) => `Redis node ${node}: ${error.message}`);
-  throw new Error(reasons.join("; "), { cause: new AggregateError(failures.map(({ error }) => error)) });
-}
+): Promise<T[]> => onEvery("Redis node", nodes, work);

@@ -2,7 +2,8 @@
 // session of somebody who is to be locked out would set the old one back.
 import type { Client } from "pg";
 import { sqlState } from "./postgresql.ts";
-import { alterRole, endIdleSessions, endSessions } from "./role-sessions.ts";
+import { replayed, type PostgresqlNodes } from "./postgresql-nodes.ts";
+import { alterRole, endIdleSessions, endSessions, momentsOf, shutOut } from "./role-sessions.ts";
 
 /** What the server stores of a role. */
 export interface StoredLogin {
@@ -28,12 +29,6 @@ export async function storedLogin(client: Client, role: string): Promise<StoredL
   return rows[0];
 }
 
-/** A moment as the server writes it: sessions that started before it may have come in by an earlier password. */
-export async function momentOf(client: Client): Promise<string> {
-  const { rows } = await client.query<{ now: string }>("SELECT clock_timestamp()::text AS now");
-  return rows[0]?.now ?? "";
-}
-
 /** `publish` is called at the moment at which the password changes: after everything that may fail, before nothing but COMMIT. */
 async function change(client: Client, { role, verifier, login }: WantedLogin, publish: () => void): Promise<void> {
   const wanted = `PASSWORD ${client.escapeLiteral(verifier)} ${login ? "LOGIN" : "NOLOGIN"}`;
@@ -54,7 +49,12 @@ const patience = 2_000;
  * Changes the password. Sessions of the old one end as soon as they are idle, the last after a time of grace.
  * @returns false when a session of the role was in the way, or has set another password: only `forcePassword` helps then
  */
-export async function changePassword(client: Client, wanted: WantedLogin, publish: () => void): Promise<boolean> {
+export async function changePassword(
+  nodes: PostgresqlNodes,
+  wanted: WantedLogin,
+  publish: () => void,
+): Promise<boolean> {
+  const [{ client }] = nodes;
   await client.query(`SET lock_timeout = ${patience}`);
   try {
     await change(client, wanted, publish);
@@ -65,28 +65,30 @@ export async function changePassword(client: Client, wanted: WantedLogin, publis
   } finally {
     await client.query("RESET lock_timeout");
   }
-  return endFormerSessions(client, wanted);
+  return endFormerSessions(nodes, wanted);
 }
 
 /** Ends the sessions that are open now, gently. False when one of them has set another password. */
-export async function endFormerSessions(client: Client, { role, verifier }: WantedLogin): Promise<boolean> {
-  await endIdleSessions(client, role, await momentOf(client));
-  return (await storedLogin(client, role))?.verifier === verifier;
+export async function endFormerSessions(nodes: PostgresqlNodes, { role, verifier }: WantedLogin): Promise<boolean> {
+  await replayed(nodes);
+  await endIdleSessions(nodes, role, await momentsOf(nodes));
+  return (await storedLogin(nodes[0].client, role))?.verifier === verifier;
 }
 
 /**
  * Shuts the role out, ends its sessions at once, sets the password, lets it in.
  * @throws Error when a session of the role changed the password again
  */
-export async function forcePassword(client: Client, wanted: WantedLogin, publish: () => void): Promise<void> {
+export async function forcePassword(nodes: PostgresqlNodes, wanted: WantedLogin, publish: () => void): Promise<void> {
   const { role, verifier } = wanted;
-  const before = await momentOf(client);
-  await alterRole(client, `ALTER ROLE ${client.escapeIdentifier(role)} NOLOGIN`);
-  await endSessions(client, role);
-  await change(client, wanted, publish);
+  const [primary, ...standbys] = nodes;
+  const before = await momentsOf([primary]);
+  await shutOut(nodes, role);
+  const moments = [...before, ...(await momentsOf(standbys))];
+  await change(primary.client, wanted, publish);
   // A session that was about to open when the role was shut out shows up only now.
-  await endSessions(client, role, before);
-  if ((await storedLogin(client, role))?.verifier !== verifier) {
+  await endSessions(nodes, role, moments);
+  if ((await storedLogin(primary.client, role))?.verifier !== verifier) {
     throw new Error("a session of the role changed the password meanwhile. Run it again");
   }
 }

@@ -2,50 +2,81 @@
 import { setTimeout } from "node:timers/promises";
 import type { Client } from "pg";
 import { sqlState, withAdmin } from "./postgresql.ts";
+import { onEveryServer, replayed, type PostgresqlNode, type PostgresqlNodes } from "./postgresql-nodes.ts";
 
 /** Milliseconds a session may take to end. */
 const patience = 5_000;
 
+/** A moment on each server, as it writes it: their clocks differ. */
+export type Moments = readonly string[];
+
+/** Sessions that started before it may have come in by what holds no longer. */
+export const momentsOf = (nodes: readonly PostgresqlNode[]): Promise<Moments> =>
+  onEveryServer(nodes, async ({ client }) => {
+    const { rows } = await client.query<{ now: string }>("SELECT clock_timestamp()::text AS now");
+    return rows[0]?.now ?? "";
+  });
+
 /**
- * Ends the role's sessions and waits until they are gone.
- * @param startedBefore only those; a moment as the server writes it
+ * Ends the role's sessions on every server, and waits until they are gone.
+ * @param startedBefore only those
  * @throws Error when one does not end
  */
-export async function endSessions(client: Client, role: string, startedBefore?: string): Promise<void> {
-  // Not in the condition: the server is free to call it for a session before it looks whose that is.
-  const { rows } = await client.query<{ pid: number; ended: boolean }>(
-    `SELECT pid, pg_terminate_backend(pid, $3) AS ended FROM pg_stat_activity
-     WHERE usename = $1 AND backend_start < coalesce($2::timestamptz, 'infinity')`,
-    [role, startedBefore, patience],
-  );
-  const left = rows.filter(({ ended }) => !ended);
-  if (left.length === 0) return;
-  const pids = left.map(({ pid }) => pid).join(", ");
-  throw new Error(
-    `sessions of role ${role} did not end within ${patience} ms (process ${pids}); see what they do: ` +
-      `psql -c "SELECT * FROM pg_stat_activity WHERE usename = '${role}'". Then run it again`,
-  );
+export async function endSessions(
+  nodes: readonly PostgresqlNode[],
+  role: string,
+  startedBefore?: Moments,
+): Promise<void> {
+  await onEveryServer(nodes, async ({ client }, index) => {
+    // Not in the condition: the server is free to call it for a session before it looks whose that is.
+    const { rows } = await client.query<{ pid: number; ended: boolean }>(
+      `SELECT pid, pg_terminate_backend(pid, $3) AS ended FROM pg_stat_activity
+       WHERE usename = $1 AND backend_start < coalesce($2::timestamptz, 'infinity')`,
+      [role, startedBefore?.[index], patience],
+    );
+    const left = rows.filter(({ ended }) => !ended);
+    if (left.length === 0) return;
+    const pids = left.map(({ pid }) => pid).join(", ");
+    throw new Error(
+      `sessions of role ${role} did not end within ${patience} ms (process ${pids}); see what they do: ` +
+        `psql -c "SELECT * FROM pg_stat_activity WHERE usename = '${role}'". Then run it again`,
+    );
+  });
+}
+
+/**
+ * Takes the role its login and ends its sessions. Its own on a standby are ended first: they could hold up what shuts it out there.
+ * @throws Error when one does not end, or a standby does not catch up
+ */
+export async function shutOut(nodes: PostgresqlNodes, role: string): Promise<void> {
+  const [{ client }, ...standbys] = nodes;
+  await alterRole(client, `ALTER ROLE ${client.escapeIdentifier(role)} NOLOGIN`);
+  await endSessions(nodes, role);
+  await replayed(nodes);
+  await endSessions(standbys, role);
 }
 
 /** Milliseconds that the work of a session may still take before the session is ended all the same. */
 const grace = 30_000;
 
 /**
- * Ends the role's sessions, each as soon as it is idle: a statement or transaction that is under way may finish. What is left
- * after the time of grace is ended at work.
- * @param startedBefore only those; a moment as the server writes it
+ * Ends the role's sessions on every server, each as soon as it is idle: a statement or transaction that is under way may finish.
+ * What is left after the time of grace is ended at work.
+ * @param startedBefore only those
  * @throws Error when one does not end
  */
-export async function endIdleSessions(client: Client, role: string, startedBefore: string): Promise<void> {
-  for (const deadline = Date.now() + grace; Date.now() < deadline; await setTimeout(100)) {
-    const { rowCount } = await client.query(
-      `SELECT CASE WHEN state = 'idle' THEN pg_terminate_backend(pid) END FROM pg_stat_activity
-       WHERE usename = $1 AND backend_start < $2::timestamptz`,
-      [role, startedBefore],
-    );
-    if (rowCount === 0) break;
-  }
-  await endSessions(client, role, startedBefore);
+export async function endIdleSessions(nodes: PostgresqlNodes, role: string, startedBefore: Moments): Promise<void> {
+  await onEveryServer(nodes, async ({ client }, index) => {
+    for (const deadline = Date.now() + grace; Date.now() < deadline; await setTimeout(100)) {
+      const { rowCount } = await client.query(
+        `SELECT CASE WHEN state = 'idle' THEN pg_terminate_backend(pid) END FROM pg_stat_activity
+         WHERE usename = $1 AND backend_start < $2::timestamptz`,
+        [role, startedBefore[index]],
+      );
+      if (rowCount === 0) break;
+    }
+  });
+  await endSessions(nodes, role, startedBefore);
 }
 
 /** The databases, other than `except`, in which somebody granted the role something. */

@@ -7,6 +7,7 @@ import { readHba } from "./hba-file.ts";
 import { countObjects, minioAdminGet, minioClient, s3Code } from "./minio.ts";
 import { networksIn } from "./pg-hba.ts";
 import { withAdmin } from "./postgresql.ts";
+import { onEveryServer, withEveryNode } from "./postgresql-nodes.ts";
 import { httpStatus, qdrantClient, tokenStateCollection } from "./qdrant.ts";
 import { countKeys } from "./redis-keys.ts";
 import { onEveryNode, withRedisNodes } from "./redis-nodes.ts";
@@ -61,19 +62,18 @@ const looks: Readonly<Record<Place, Look>> = {
   },
 
   postgresql: async ({ database, role }, servers) =>
-    withAdmin(
-      async (client) => {
-        const { rows } = await client.query<{ what: string }>(
-          `SELECT 'database ' || datname AS what FROM pg_database WHERE datname = $1
-           UNION ALL SELECT 'role ' || rolname FROM pg_roles WHERE rolname = $2`,
-          [database, role],
-        );
-        const lines = networksIn(await readHba(client), { database, role }).length;
-        return [...rows.map(({ what }) => what), lines > 0 && `${lines} lines of pg_hba.conf`];
-      },
-      "postgres",
-      servers,
-    ),
+    withEveryNode(async (nodes) => {
+      const { rows } = await nodes[0].client.query<{ what: string }>(
+        `SELECT 'database ' || datname AS what FROM pg_database WHERE datname = $1
+         UNION ALL SELECT 'role ' || rolname FROM pg_roles WHERE rolname = $2`,
+        [database, role],
+      );
+      const lines = await onEveryServer(nodes, async ({ client, name }) => {
+        const found = networksIn(await readHba(client), { database, role }).length;
+        return found > 0 && `${found} lines of pg_hba.conf${nodes.length === 1 ? "" : ` on ${name}`}`;
+      });
+      return [...rows.map(({ what }) => what), ...lines];
+    }, servers),
 
   async qdrant({ id, collection }, servers) {
     const client = await qdrantClient(servers);
