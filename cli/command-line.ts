@@ -1,5 +1,6 @@
 // A command line run to its end: the checkout's and the package's.
 import { CommanderError, type Command } from "commander";
+import { inStackScope } from "../providers/clients/stack-scope.ts";
 import { errorOutput, showError } from "./errors.ts";
 
 /**
@@ -12,9 +13,12 @@ export async function runCommandLine(
   explained: (error: unknown) => Promise<unknown> = async (error) => error,
 ): Promise<void> {
   try {
-    await program()
-      .exitOverride()
-      .parseAsync([...argv]);
+    // Which servers it works on is this command's: it begins with those of the environment.
+    await inStackScope(async () =>
+      program()
+        .exitOverride()
+        .parseAsync([...argv]),
+    );
   } catch (error) {
     // commander has printed its own messages already.
     if (error instanceof CommanderError) process.exitCode = error.exitCode;

@@ -1,6 +1,8 @@
 // Which servers a command works on: those of the environment, else the local stores.
 import { existsSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
+import { defaultPlacement } from "../providers/clients/placements.ts";
+import type { StackScope } from "../providers/clients/stack-scope.ts";
 import { binDir, pulumiHome, root, storesDir } from "../toolchain/paths.ts";
 import { Problem } from "./errors.ts";
 
@@ -13,10 +15,15 @@ const locations = ["MINIO_ENDPOINT", "PGHOST", "QDRANT_URL", "REDIS_URL"] as con
  */
 export async function useEnvironment(env: NodeJS.ProcessEnv = process.env): Promise<void> {
   const ownDeployment = locations.some((name) => env[name] !== undefined && env[name] !== "");
-  if (ownDeployment || !existsSync(join(storesDir, "credentials.json"))) return useToolchain(env);
-  const { conflictingVariables, environment } = await import("../local/environment.ts");
-  for (const name of conflictingVariables) Reflect.deleteProperty(env, name);
-  Object.assign(env, environment());
+  if (ownDeployment || !existsSync(join(storesDir, "credentials.json"))) useToolchain(env);
+  else {
+    const { conflictingVariables, environment } = await import("../local/environment.ts");
+    for (const name of conflictingVariables) Reflect.deleteProperty(env, name);
+    Object.assign(env, environment());
+  }
+  if (!env["TENANT_PLACEMENTS_FILE"]) return;
+  const { usePlacementsFile } = await import("./placements-file.ts");
+  await usePlacementsFile(env);
 }
 
 /** The programs of the checkout before those of the machine, and this very Node: it strips types. */
@@ -33,22 +40,44 @@ export function stackFile(stack: string): string {
   return join(root, "stacks", `Pulumi.${stack}.yaml`);
 }
 
-let setByUs = false;
-
 /**
- * Makes the servers that a stack's configuration names known to this process, as the engine does for its plugins.
- * Costs nothing unless the configuration names any.
- * @throws Problem when one is not encrypted.
+ * Makes the servers that a stack lives on known to this process, as the engine does for its plugins: those of its placement, or
+ * those that its configuration names. Costs nothing unless there are placements, or the configuration names any.
+ * @throws Problem when one is not encrypted, or the tenant lives elsewhere than its file says.
  */
 export async function useStackConfig(stack: string, env: NodeJS.ProcessEnv = process.env): Promise<void> {
-  if (env["PULUMI_CONFIG"] !== undefined && !setByUs) return; // The engine did it: we are the verification hook.
+  const { stackScope } = await import("../providers/clients/stack-scope.ts");
+  const scope = stackScope();
+  if (scope === undefined) throw new Error("outside of any stack's scope: inStackScope");
+  // The engine did it, and the program the rest: we are the verification hook.
+  if (env["PULUMI_CONFIG"] !== undefined) {
+    const given = JSON.parse(env["PULUMI_CONFIG"] || "{}") as Record<string, string>;
+    const placement = env["TENANT_PLACEMENT"];
+    setConfig(scope, { ...given, ...(placement ? { "tenant-storage:placement": placement } : {}) });
+    return;
+  }
+  const servers = await configuredServers(stack);
+  // For the platform database, which is asked where the tenant lives.
+  setConfig(scope, servers);
+  const { placementOf } = await import("./placement.ts");
+  const placement = await placementOf(stack, env);
+  if (placement !== defaultPlacement) setConfig(scope, { ...servers, "tenant-storage:placement": placement });
+}
+
+function setConfig(scope: StackScope, config: Readonly<Record<string, string>>): void {
+  if (Object.keys(config).length === 0) delete scope.config;
+  else scope.config = JSON.stringify(config);
+}
+
+/** What the stack's configuration says, where it names servers of its own; else nothing. */
+async function configuredServers(stack: string): Promise<Record<string, string>> {
   const { readFileSync } = await import("node:fs");
-  const { settings, stackScope, unencryptedSettings } = await import("../providers/clients/servers.ts");
+  const { settings, unencryptedSettings } = await import("../providers/clients/servers.ts");
   const text = [join(root, "Pulumi.yaml"), stackFile(stack)].map((file) =>
     existsSync(file) ? readFileSync(file, "utf8") : "",
   );
   const names = Object.values(settings).map(({ config }) => config);
-  if (!names.some((name) => text.join("\n").includes(`${name}:`))) return;
+  if (!names.some((name) => text.join("\n").includes(`${name}:`))) return {};
   const { runPulumi } = await import("./engine/command.ts");
   const { stdout } = await runPulumi(["config", "--json", "--show-secrets", "--stack", stack]);
   const found = JSON.parse(stdout) as Record<string, { value?: string; secret?: boolean }>;
@@ -63,14 +92,7 @@ export async function useStackConfig(stack: string, env: NodeJS.ProcessEnv = pro
       `stacks/Pulumi.${stack}.yaml cannot be used:\n${problems.map((one) => `  - ${one}`).join("\n")}`,
     );
   }
-  const values = Object.entries(found).flatMap(([key, { value }]) => (value === undefined ? [] : [[key, value]]));
-  const config = JSON.stringify(Object.fromEntries(values));
-  const scope = stackScope();
-  // Among many tenants it is this one's, never the process's.
-  if (scope !== undefined) {
-    scope.config = config;
-    return;
-  }
-  env["PULUMI_CONFIG"] = config;
-  setByUs = true;
+  return Object.fromEntries(
+    Object.entries(found).flatMap(([key, { value }]) => (value === undefined ? [] : [[key, value]])),
+  );
 }

@@ -62,6 +62,11 @@ export function withoutSecrets(text: string, env: NodeJS.ProcessEnv = process.en
     "AWS_SECRET_ACCESS_KEY",
     "TENANT_WEBHOOK_SECRET",
   ]
+    .flatMap((name) =>
+      Object.keys(env).filter(
+        (key) => key === name || (key.startsWith("TENANT_PLACEMENT_") && key.endsWith(`_${name}`)),
+      ),
+    )
     .map((name) => env[name] ?? "")
     .filter((secret) => secret.length >= 8);
   const cleared = known.reduce((rest, secret) => rest.replaceAll(secret, "[secret]"), text);

@@ -3,6 +3,8 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { canaryId } from "../components/names.ts";
+import { platformStack } from "../providers/clients/placements.ts";
+import { currentPlacement } from "../providers/clients/servers.ts";
 import { root } from "../toolchain/paths.ts";
 import { stackFile } from "./environment.ts";
 
@@ -18,7 +20,7 @@ const read = (file: string): Configured =>
  * it, the project file's default.
  */
 export function configuredRecipients(tenant: string): string[] {
-  const { config } = read(stackFile(tenant === canaryId ? "platform" : tenant));
+  const { config } = read(stackFile(tenant === canaryId ? platformStack(currentPlacement()) : tenant));
   const project = read(join(root, "Pulumi.yaml")).config?.["recipients"] as { default?: unknown } | undefined;
   const given = config?.["tenant-storage:recipients"] ?? config?.["recipients"] ?? project?.default;
   return [given ?? []].flat().map(String);

@@ -1,6 +1,7 @@
 // The instance of the engine's provider for dynamic resources that runs ours.
 import { ProviderResource, secret, type Input, type Inputs } from "@pulumi/pulumi";
-import { configuredSettings } from "../providers/clients/servers.ts";
+import { defaultPlacement } from "../providers/clients/placements.ts";
+import { configuredSettings, currentPlacement } from "../providers/clients/servers.ts";
 
 /**
  * The process of our dynamic providers. Left to itself the engine starts it late, and hands it (and so the state) the whole
@@ -11,7 +12,10 @@ export function dynamicProvider(): ProviderResource {
     `tenant-storage:${key}`,
     hidden ? secret(value) : value,
   ]);
-  return new DynamicProvider("dynamic", Object.fromEntries(configured));
+  // By another name on another placement, as the other instances: components/provider-instances.ts.
+  const placement = currentPlacement();
+  const name = placement === defaultPlacement ? "dynamic" : `dynamic-${placement}`;
+  return new DynamicProvider(name, Object.fromEntries(configured));
 }
 
 class DynamicProvider extends ProviderResource {

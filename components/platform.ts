@@ -5,7 +5,9 @@ import { AuditKey } from "../providers/audit-key.ts";
 import { catalogsVersion } from "../providers/clients/catalogs.ts";
 import { tokenStateCollection } from "../providers/clients/qdrant.ts";
 import { platformDatabase, schemaVersion } from "../providers/clients/platform-db.ts";
+import { defaultPlacement } from "../providers/clients/placements.ts";
 import { PgHbaClosing } from "../providers/pg-hba-closing.ts";
+import { Placement } from "../providers/placement.ts";
 import { PlatformSchema } from "../providers/platform-schema.ts";
 import { QdrantCollection } from "../providers/qdrant-collection.ts";
 import { TenantTemplate } from "../providers/tenant-template.ts";
@@ -14,6 +16,8 @@ import { databaseOwner, templateDatabase } from "./shared.ts";
 import { TenantStores } from "./tenant-stores.ts";
 
 export interface PlatformArgs {
+  /** Which servers these are; the default ones have the platform database, for all. */
+  readonly placement: string;
   /** Where verification runs: the canary's role may connect from there. */
   readonly operatorNetworks: readonly string[];
   /** age public keys that open the canary's SOPS file beside its own. */
@@ -22,23 +26,16 @@ export interface PlatformArgs {
 
 /** The platform stack. */
 export class Platform extends ComponentResource {
-  /** The audit log's id. */
-  readonly auditLog: Output<string>;
+  /** The audit log's id; undefined but on the default placement. */
+  readonly auditLog: Output<string> | undefined;
   /** What auditors verify the log with: PEM. */
-  readonly auditPublicKeys: Output<string>;
+  readonly auditPublicKeys: Output<string> | undefined;
 
   constructor(name: string, args: PlatformArgs, opts?: ComponentResourceOptions) {
     super("tenant-storage:index:Platform", name, {}, opts);
     const child = { parent: this };
 
-    const database = new postgresql.Database(
-      name,
-      { name: platformDatabase, template: "template0" },
-      // It holds the audit log: `pulumi destroy` must be told twice (pulumi state unprotect).
-      { ...child, protect: true },
-    );
-    const key = new AuditKey(name, { database: platformDatabase }, child);
-    const schema = new PlatformSchema(name, { database: database.name, version: schemaVersion, log: key.log }, child);
+    const records = args.placement === defaultPlacement ? recordsOf(name, child) : undefined;
 
     const owner = new postgresql.Role(databaseOwner, { name: databaseOwner, login: false, inherit: false }, child);
     const template = new TenantTemplate(
@@ -65,7 +62,7 @@ export class Platform extends ComponentResource {
     );
 
     // Every tenant is verified against it: the first tenant's proof is as strong as the hundredth's.
-    new TenantStores(
+    const canary = new TenantStores(
       canaryId,
       {
         names: tenantNames(canaryId),
@@ -91,10 +88,25 @@ export class Platform extends ComponentResource {
         suspended: false,
         rotation: {},
       },
-      { ...child, dependsOn: [schema, template, closing, tokens] },
+      { ...child, dependsOn: [...(records ? [records.schema] : []), template, closing, tokens] },
     );
-    this.auditLog = key.log;
-    this.auditPublicKeys = key.publicKeys;
+    // The default one is open as soon as there is a platform database.
+    if (records === undefined) new Placement(name, { placement: args.placement }, { ...child, dependsOn: [canary] });
+    this.auditLog = records?.key.log;
+    this.auditPublicKeys = records?.key.publicKeys;
     this.registerOutputs({ auditLog: this.auditLog, auditPublicKeys: this.auditPublicKeys });
   }
+}
+
+/** The platform database, for the tenants of all placements: registry, audit log, reports. */
+function recordsOf(name: string, child: ComponentResourceOptions) {
+  const database = new postgresql.Database(
+    name,
+    { name: platformDatabase, template: "template0" },
+    // It holds the audit log: `pulumi destroy` must be told twice (pulumi state unprotect).
+    { ...child, protect: true },
+  );
+  const key = new AuditKey(name, { database: platformDatabase }, child);
+  const schema = new PlatformSchema(name, { database: database.name, version: schemaVersion, log: key.log }, child);
+  return { key, schema };
 }

@@ -8,6 +8,7 @@ import { nodesOf } from "../providers/clients/postgresql.ts";
 import { postgresqlUrl } from "../providers/clients/postgresql-list.ts";
 import { tenantCommands } from "../providers/clients/redis-commands.ts";
 import { formatRedisUrl } from "../providers/clients/redis-url.ts";
+import { defaultPlacement } from "../providers/clients/placements.ts";
 import { servers } from "../providers/clients/servers.ts";
 import { DataGuard } from "../providers/data-guard.ts";
 import type { QdrantCollectionInputs } from "../providers/qdrant-collection.ts";
@@ -60,6 +61,8 @@ export interface TenantSettings extends StoreSettings {
   readonly labels: Labels;
   /** Why it is suspended, for registry and audit log; empty when nobody said. */
   readonly suspensionReason: string;
+  /** Which set of the four stores it lives on. Never changes. */
+  readonly placement: string;
 }
 
 export type TenantArgs = TenantSettings & {
@@ -80,12 +83,18 @@ export class Tenant extends ComponentResource {
   constructor(name: string, args: TenantArgs, opts?: ComponentResourceOptions) {
     super("tenant-storage:index:Tenant", name, {}, opts);
     const { id, networks, labels, suspended, suspensionReason } = args;
+    // The default one is nothing to be said, also of tenants that were made before there were others.
+    const placed = args.placement === defaultPlacement ? {} : { placement: args.placement };
     const names = tenantNames(id);
     const child = { parent: this };
 
     const rotation = everRotated(args.rotation);
     const rotated = rotation === undefined ? {} : { rotation };
-    const reservation = new Reservation(name, { tenant: id, stack: args.stack, networks, ...rotated }, child);
+    const reservation = new Reservation(
+      name,
+      { tenant: id, stack: args.stack, networks, ...placed, ...rotated },
+      child,
+    );
 
     const lines = [...new Set([...networks, ...args.operatorNetworks])];
     const stores = new TenantStores(name, { ...args, names, networks: lines }, { ...child, dependsOn: [reservation] });
@@ -117,6 +126,7 @@ export class Tenant extends ComponentResource {
         suspensionReason,
         // None: then nothing is to be said, also of tenants that were registered before there were labels.
         ...(Object.keys(labels).length === 0 ? {} : { labels }),
+        ...placed,
       },
       { ...child, dependsOn: [event] },
     );
@@ -135,7 +145,7 @@ export class Tenant extends ComponentResource {
 
 /** Changes with every setting, rule and secret of the tenant, and gives none of them away. */
 function digest(
-  { allowDestroy: _, adoptedSecrets: __, rotation: ___, labels: ____, ...settings }: TenantArgs,
+  { allowDestroy: _, adoptedSecrets: __, rotation: ___, labels: ____, placement: _____, ...settings }: TenantArgs,
   { credentials }: TenantStores,
 ): Output<string> {
   const rules = [bucketPolicy(tenantNames(settings.id).bucket), strictMode(settings), tenantCommands, catalogsVersion];

@@ -184,6 +184,18 @@ const codes = {
     meaning: "The variables that name the shared servers are not complete, or one of them cannot be used.",
     remedy: 'Set what is listed; README.md, "Configuration", has all. Local stores: `eval "$(npm run -s env)"`.',
   },
+  "placements-invalid": {
+    meaning: "The operator's file of placements cannot be used. Nothing was touched.",
+    remedy: "What is listed; docs/operations.md, Placements, has its form.",
+  },
+  "placement-fixed": {
+    meaning: "A tenant's file names another placement than the one that it lives on. Nothing was done.",
+    remedy: "Set it back, or move the tenant: docs/operations.md, Placements.",
+  },
+  "placement-unknown": {
+    meaning: "A stack's file names a placement that the operator's environment and file of placements do not know.",
+    remedy: "`npm run tenant -- placements` lists those that are known; name its servers, or correct the name.",
+  },
   "tls-refused": {
     meaning: "A server's certificate does not fit its name or authority, or it speaks TLS and the setting does not.",
     remedy: "What the message says; docs/operations.md, TLS.",

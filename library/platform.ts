@@ -1,6 +1,7 @@
 // The platform, for a program of somebody else's.
-import type { ComponentResourceOptions } from "@pulumi/pulumi";
+import { getStack, type ComponentResourceOptions } from "@pulumi/pulumi";
 import { Platform as PlatformComponent } from "../components/platform.ts";
+import { currentPlacement } from "../providers/clients/servers.ts";
 import { platformSettings } from "../stacks/config.ts";
 import { requireProviders } from "./providers.ts";
 import { asConfiguration } from "./settings.ts";
@@ -30,6 +31,7 @@ export class Platform extends PlatformComponent {
   constructor(name: string, args: PlatformArgs = {}, opts?: ComponentResourceOptions) {
     const title = `new Platform(${JSON.stringify(name)})`;
     requireProviders(title, opts);
-    super(name, platformSettings(asConfiguration(args), { title, secretKeys: [] }), opts);
+    const placement = currentPlacement();
+    super(name, platformSettings(getStack(), asConfiguration({ ...args, placement }), { title, secretKeys: [] }), opts);
   }
 }

@@ -3,7 +3,7 @@ import { all, getStack, secret, type ComponentResourceOptions, type Output } fro
 import { connectionOf, variables } from "../cli/connection.ts";
 import type { Rotations } from "../components/rotation.ts";
 import { Tenant as TenantComponent } from "../components/tenant.ts";
-import { servers } from "../providers/clients/servers.ts";
+import { currentPlacement, servers } from "../providers/clients/servers.ts";
 import { tenantSettings } from "../stacks/config.ts";
 import { requireProviders } from "./providers.ts";
 import { asConfiguration } from "./settings.ts";
@@ -153,7 +153,10 @@ export class Tenant extends TenantComponent {
   constructor(name: string, args: TenantArgs, opts?: ComponentResourceOptions) {
     const title = `new Tenant(${JSON.stringify(name)})`;
     requireProviders(title, opts);
-    const settings = tenantSettings(args.id, asConfiguration(args), { title, secretKeys: [] });
+    const settings = tenantSettings(args.id, asConfiguration({ ...args, placement: currentPlacement() }), {
+      title,
+      secretKeys: [],
+    });
     super(name, { ...settings, stack: getStack() }, opts);
     const { minioAccessKey, minioSecretKey, postgresPassword, qdrantApiKey, redisPassword, tenantApiKey } =
       this.credentials;

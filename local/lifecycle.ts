@@ -255,8 +255,9 @@ export function resetPaths(options: StoresOptions = {}): string[] {
 function localTenants(dir: string): string[] {
   const folder = join(stateDir(dir), ".pulumi", "stacks", "tenant-storage");
   if (!existsSync(folder)) return [];
-  const stacks = readdirSync(folder).flatMap((name) => /^([a-z0-9]+)\.json$/.exec(name)?.[1] ?? []);
-  return stacks.map((stack) => (stack === "platform" ? canaryId : stack));
+  const stacks = readdirSync(folder).flatMap((name) => /^([a-z0-9-]+)\.json$/.exec(name)?.[1] ?? []);
+  // A platform's tenant is a canary, in a folder by its placement.
+  return stacks.map((stack) => stack.replace(/^platform(?=-|$)/, canaryId));
 }
 
 /** Stops all stores and deletes everything they hold. Returns what was deleted. */

@@ -17,6 +17,7 @@ import {
 import { logOf } from "./clients/audit-log.ts";
 import { platformDatabase } from "./clients/platform-db.ts";
 import { sqlState, withAdmin } from "./clients/postgresql.ts";
+import { platformServers } from "./clients/servers.ts";
 import { shred } from "./clients/shred.ts";
 import { DynamicResource } from "./dynamic.ts";
 import { dynamicProvider } from "./lifecycle.ts";
@@ -35,7 +36,7 @@ interface AuditKeyState extends AuditKeyInputs {
 
 /** The log that the database has begun; undefined when there is none, or no database. */
 async function begun(): Promise<string | undefined> {
-  return withAdmin(logOf, platformDatabase).catch((error: unknown) => {
+  return withAdmin(logOf, platformDatabase, platformServers()).catch((error: unknown) => {
     if (sqlState(error) === "3D000") return undefined;
     throw error;
   });

@@ -78,7 +78,7 @@ export const provider = dynamicProvider<DataGuardInputs, DataGuardInputs>({
       const last = await lastEvent(client, tenant);
       if (last === undefined || last.event_type === "TENANT_DEPROVISIONING") return;
       await emitEvent(client, { tenant, type: "TENANT_DEPROVISIONING", details });
-    }, all);
+    });
   },
 });
 

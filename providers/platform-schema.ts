@@ -3,8 +3,11 @@ import type { CustomResourceOptions, Input } from "@pulumi/pulumi";
 import { emitEvent, hasEvent } from "./clients/audit.ts";
 import { beginLog } from "./clients/audit-log.ts";
 import { ensurePlatformSchema, weakened, withPlatform } from "./clients/platform-db.ts";
+import { platformStack } from "./clients/placements.ts";
+import { preparedPlacements } from "./clients/prepared.ts";
 import { withAdmin } from "./clients/postgresql.ts";
 import { listTenants } from "./clients/registry.ts";
+import { platformServers } from "./clients/servers.ts";
 import { DynamicResource } from "./dynamic.ts";
 import { dynamicProvider } from "./lifecycle.ts";
 
@@ -23,7 +26,7 @@ export const provider = dynamicProvider<PlatformSchemaInputs, PlatformSchemaInpu
   id: ({ database }) => database,
   inputs: { database: "replace", version: "update", log: "update" },
   async ensure(desired) {
-    await withAdmin(ensurePlatformSchema, desired.database);
+    await withAdmin(ensurePlatformSchema, desired.database, platformServers());
     await withPlatform(async (client) => {
       await beginLog(client, desired.log, { component });
       if (await hasEvent(client, "platform", "PLATFORM_PREPARED")) return;
@@ -37,9 +40,16 @@ export const provider = dynamicProvider<PlatformSchemaInputs, PlatformSchemaInpu
       () => recorded,
       () => undefined,
     ),
-  foreign: async ({ database }) => withAdmin(weakened, database),
+  foreign: async ({ database }) => withAdmin(weakened, database, platformServers()),
   async remove() {
-    const tenants = await withPlatform((client) => listTenants(client));
+    const [tenants, placements] = await withPlatform(async (client) => [
+      await listTenants(client),
+      await preparedPlacements(client),
+    ]);
+    if (placements.length > 0) {
+      const stacks = placements.map(platformStack).join(", ");
+      throw new Error(`tenants of other placements rest on it too: destroy ${stacks} first`);
+    }
     if (tenants.length > 0) {
       const ids = tenants.map(({ tenant_id }) => tenant_id);
       throw new Error(`${ids.length} tenants are registered: ${ids.slice(0, 10).join(", ")}. Deprovision them first`);

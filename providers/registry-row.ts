@@ -1,6 +1,7 @@
 // The tenant's row in the registry (plan, section 7.1, step 9): endpoints and a reference to the credentials, no credential.
 import type { CustomResourceOptions, Input } from "@pulumi/pulumi";
 import type { Labels } from "../components/labels.ts";
+import { defaultPlacement } from "./clients/placements.ts";
 import { withPlatform } from "./clients/platform-db.ts";
 import { getTenant, removeTenant, upsertTenant } from "./clients/registry.ts";
 import { DynamicResource } from "./dynamic.ts";
@@ -22,6 +23,8 @@ export interface RegistryRowInputs {
   readonly suspensionReason: string;
   /** Left out when it has none. */
   readonly labels?: Labels;
+  /** Left out on the default placement. */
+  readonly placement?: string;
 }
 
 export const provider = dynamicProvider<RegistryRowInputs, RegistryRowInputs>({
@@ -38,8 +41,9 @@ export const provider = dynamicProvider<RegistryRowInputs, RegistryRowInputs>({
     suspended: "update",
     suspensionReason: "update",
     labels: "update",
+    placement: "update",
   },
-  optional: ["labels"],
+  optional: ["labels", "placement"],
   async ensure(desired) {
     await withPlatform((client) =>
       upsertTenant(client, {
@@ -53,6 +57,7 @@ export const provider = dynamicProvider<RegistryRowInputs, RegistryRowInputs>({
         status: desired.suspended ? "suspended" : "active",
         suspension_reason: desired.suspensionReason,
         labels: desired.labels ?? {},
+        placement: desired.placement ?? defaultPlacement,
       }),
     );
     return desired;
@@ -75,6 +80,7 @@ export const provider = dynamicProvider<RegistryRowInputs, RegistryRowInputs>({
       suspended: row.status === "suspended",
       suspensionReason: row.suspension_reason,
       ...(Object.keys(row.labels).length === 0 ? {} : { labels: row.labels }),
+      ...(row.placement === defaultPlacement ? {} : { placement: row.placement }),
     };
   },
   async remove({ tenant }) {

@@ -6,7 +6,9 @@ import { rotatable, type Rotations } from "../components/rotation.ts";
 import { adopting } from "./clients/adopting.ts";
 import { barredProblem } from "./clients/barred.ts";
 import { recordDeletion } from "./clients/deletion.ts";
+import { defaultPlacement } from "./clients/placements.ts";
 import { withPlatform } from "./clients/platform-db.ts";
+import { unpreparedProblem } from "./clients/prepared.ts";
 import { release, reservationOf, reserve, takeBack } from "./clients/reservations.ts";
 import { getTenant } from "./clients/registry.ts";
 import { servers, type Servers } from "./clients/servers.ts";
@@ -18,6 +20,8 @@ export interface ReservationInputs {
   readonly tenant: string;
   readonly stack: string;
   readonly networks: readonly string[];
+  /** Where it lives; left out on the default placement. */
+  readonly placement?: string;
   /** What was ever rotated, or is being rotated. */
   readonly rotation?: Rotations;
 }
@@ -48,16 +52,41 @@ async function requireNew(client: Client, { tenant, rotation }: ReservationInput
 }
 
 /** While the platform database does not answer, nothing is known; the update then fails for that. */
-async function barredFailure(tenant: string): Promise<dynamic.CheckFailure[]> {
-  const reason = await withPlatform(async (client) => {
+async function refusedByPlatform({ tenant, placement }: ReservationInputs): Promise<dynamic.CheckFailure[]> {
+  const [barred, unprepared] = await withPlatform(async (client) => {
     const ours = await reservationOf(client, tenant);
-    return ours === undefined ? barredProblem(client, tenant) : undefined;
-  }).catch(() => undefined);
-  return reason === undefined ? [] : [{ property: "tenant", reason }];
+    return [
+      ours === undefined ? await barredProblem(client, tenant) : undefined,
+      await unpreparedProblem(client, placement),
+    ];
+  }).catch(() => []);
+  return [
+    ...(barred === undefined ? [] : [{ property: "tenant", reason: barred }]),
+    ...(unprepared === undefined ? [] : [{ property: "placement", reason: unprepared }]),
+  ];
+}
+
+/** Data do not move by themselves: another placement would be an empty tenant in the place of one that holds data. */
+function movedPlacement(
+  { tenant: id, placement: from = defaultPlacement }: Partial<ReservationInputs>,
+  { placement: to = defaultPlacement }: ReservationInputs,
+): dynamic.CheckFailure[] {
+  if (from === to) return [];
+  const reason =
+    `is ${to}, and the tenant lives on ${from}: its data do not move by themselves. Set it back to ${from}. To move it: ` +
+    `npm run tenant -- export ${id} --to FOLDER; npm run tenant -- deprovision ${id} --confirm ${id} --keep-config; placement: ${to} in ` +
+    `stacks/Pulumi.${id}.yaml; npm run tenant -- provision ${id}; npm run tenant -- restore ${id} --from FOLDER`;
+  return [{ property: "placement", reason }];
+}
+
+/** A tenant is verified against what the placement's own platform stack makes. */
+async function requirePrepared(client: Client, placement: string | undefined): Promise<void> {
+  const problem = await unpreparedProblem(client, placement);
+  if (problem !== undefined) throw new Error(`placement ${problem}. Nothing was touched`);
 }
 
 /** The credentials of a number that was begun may be in use, or about to be deleted: none comes back under the same name. */
-function loweredRotations(begun: Rotations, wanted: Rotations): dynamic.CheckFailure[] {
+function loweredRotations(begun: Rotations = {}, wanted: Rotations = {}): dynamic.CheckFailure[] {
   return rotatable
     .filter((secret) => (wanted[secret] ?? 0) < (begun[secret] ?? 0))
     .map((secret) => ({
@@ -69,17 +98,21 @@ function loweredRotations(begun: Rotations, wanted: Rotations): dynamic.CheckFai
 export const provider = dynamicProvider<ReservationInputs, ReservationInputs>({
   describe: ({ tenant }) => `reservation of tenant ${tenant}`,
   id: ({ tenant }) => tenant,
-  inputs: { tenant: "replace", stack: "replace", networks: "update", rotation: "update" },
-  optional: ["rotation"],
-  refuse: async ({ tenant: known, rotation: begun = {} }, { tenant, rotation: wanted = {} }) =>
-    known === undefined ? barredFailure(tenant) : loweredRotations(begun, wanted),
+  inputs: { tenant: "replace", stack: "replace", networks: "update", placement: "replace", rotation: "update" },
+  optional: ["placement", "rotation"],
+  refuse: async (known, wanted) =>
+    known.tenant === undefined
+      ? refusedByPlatform(wanted)
+      : [...movedPlacement(known, wanted), ...loweredRotations(known.rotation, wanted.rotation)],
   async ensure(desired, previous) {
     const all = servers();
     await withPlatform(async (client) => {
-      if (previous === undefined) await requireNew(client, desired, all);
-      else await takeBack(client, desired);
+      if (previous === undefined) {
+        await requirePrepared(client, desired.placement);
+        await requireNew(client, desired, all);
+      } else await takeBack(client, desired);
       await reserve(client, desired);
-    }, all);
+    });
     return desired;
   },
   async observe(recorded) {
@@ -114,7 +147,7 @@ export const provider = dynamicProvider<ReservationInputs, ReservationInputs>({
       // never was anything is not.
       if (!rollback) await recordDeletion(client, tenant, answers);
       await release(client, tenant);
-    }, all);
+    });
   },
 });
 

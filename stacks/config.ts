@@ -8,7 +8,9 @@ import type { z } from "zod";
 import { idProblem } from "../components/names.ts";
 import { networkProblem, overlap } from "../components/networks.ts";
 import { isPrivateKey } from "../components/recipients.ts";
+import type { PlatformArgs } from "../components/platform.ts";
 import type { TenantSettings } from "../components/tenant.ts";
+import { placementOfPlatform, platformStack } from "../providers/clients/placements.ts";
 import { settings as serverSettings, unencryptedSettings } from "../providers/clients/servers.ts";
 import { adoptionKeys, adoptionProblems } from "./adopted.ts";
 import { settingKeys, settingsSchema, textSettings } from "./schema.ts";
@@ -72,7 +74,7 @@ export function otherAddresses(
 ): (Addresses & { readonly file: string })[] {
   return readdirSync(folder).flatMap((file) => {
     const stack = /^Pulumi\.(.+)\.yaml$/.exec(file)?.[1];
-    if (stack === undefined || stack === own || stack === "platform") return [];
+    if (stack === undefined || stack === own || placementOfPlatform(stack) !== undefined) return [];
     try {
       return { ...addressesOf(readFileSync(join(folder, file), "utf8")), file };
     } catch (cause) {
@@ -244,21 +246,29 @@ function idProblems(given: unknown, stack: string): string[] {
   return [`id: is ${JSON.stringify(id)}, but the stack is ${JSON.stringify(stack)}: one tenant, one stack of its name`];
 }
 
-/** Refuses tenant settings in the platform stack; returns where verification runs. */
+/** Refuses tenant settings in the platform stack; returns where verification runs, and for which placement it is. */
 export function platformSettings(
+  stack: string,
   config: Readonly<Record<string, string>>,
   { secretKeys = engineSecretKeys(), title }: Surroundings = {},
-): { operatorNetworks: readonly string[]; recipients: readonly string[] } {
+): PlatformArgs {
   const { given, problems } = settingsIn(config, secretKeys);
   // The other settings of tenants are here too: with the project file's defaults.
-  const { operatorNetworks, recipients, id } = given;
+  const { operatorNetworks, recipients, placement, id } = given;
   const unknown = Object.entries(given).filter(([key]) => !Object.hasOwn(settingsSchema.shape, key));
   const parsed = settingsSchema
-    .pick({ operatorNetworks: true, recipients: true })
-    .safeParse(Object.fromEntries([["operatorNetworks", operatorNetworks], ["recipients", recipients], ...unknown]));
+    .pick({ operatorNetworks: true, recipients: true, placement: true })
+    .safeParse({ operatorNetworks, recipients, placement, ...Object.fromEntries(unknown) });
   if (!parsed.success) problems.push(...problemsOf(parsed.error, given));
   problems.push(...twiceNamed(recipients));
   if (typeof id === "string" && id !== "") problems.push("id: the platform stack is no tenant: remove it");
-  if (problems.length > 0 || !parsed.success) fail("platform", problems, title);
+  const named = placementOfPlatform(stack);
+  if (parsed.success && title === undefined && named !== undefined && named !== parsed.data.placement) {
+    problems.push(
+      `placement: is ${parsed.data.placement}, and the stack ${stack} is that of placement ${named}: set it to ${named}, ` +
+        `or use the stack ${platformStack(parsed.data.placement)}`,
+    );
+  }
+  if (problems.length > 0 || !parsed.success) fail(stack, problems, title);
   return parsed.data;
 }

@@ -1,9 +1,11 @@
-// The Pulumi program: the stack `platform` is what tenants share, every other stack is the tenant of its name.
+// The Pulumi program: the stack `platform` is what tenants share (`platform-eu-2` those of placement eu-2), every other stack is the
+// tenant of its name.
 import { getStack, runtime, type Inputs } from "@pulumi/pulumi";
 import resources from "@pulumi/pulumi/proto/resource_pb.js";
 import { setTimeout } from "node:timers/promises";
 import { dynamicProvider } from "../components/dynamic-provider.ts";
 import { adopting } from "../providers/clients/adopting.ts";
+import { placementOfPlatform } from "../providers/clients/placements.ts";
 
 // Every resource takes several stacks of the SDK's own calls, mapped back to its sources: a third of a second a run, which
 // only somebody who debugs the program has use for.
@@ -22,14 +24,14 @@ export default async function program(): Promise<Inputs> {
   await setTimeout(5);
   const { platformSettings, tenantSettings } = await import("./config.ts");
   const { nativeProviders } = await import("../components/provider-instances.ts");
-  if (stack === "platform") {
-    const settings = platformSettings(config);
+  if (placementOfPlatform(stack) !== undefined) {
+    const settings = platformSettings(stack, config);
     const { Platform } = await import("../components/platform.ts");
     const { minio, postgresql } = nativeProviders();
-    const { auditLog, auditPublicKeys } = new Platform("platform", settings, {
+    const { auditLog, auditPublicKeys } = new Platform(stack, settings, {
       providers: [dynamic, minio, postgresql],
     });
-    return { auditLog, auditPublicKeys };
+    return auditLog === undefined ? { placement: settings.placement } : { auditLog, auditPublicKeys };
   }
   const settings = tenantSettings(stack, config);
   const { adoptedSecrets } = await import("./adopted.ts");

@@ -6,6 +6,7 @@ import { z } from "zod";
 import { labelKey, labelValue, mostLabels } from "../components/labels.ts";
 import { networkProblem } from "../components/networks.ts";
 import { recipientProblem } from "../components/recipients.ts";
+import { defaultPlacement, placementProblem } from "../providers/clients/placements.ts";
 import { rotatable } from "../components/rotation.ts";
 
 const network = z.string({ error: "must be a CIDR, such as 10.12.0.0/16" }).superRefine((text, context) => {
@@ -40,6 +41,16 @@ export const settingsSchema = z.strictObject({
   octet: integer(-1, 255, "must be a whole number from 0 to 255; it is the second one of 10.<octet>.0.0/16")
     .default(-1)
     .describe("Shorthand, 0 to 255: `12` is the network `10.12.0.0/16`. -1 is unset."),
+  placement: z
+    .string()
+    .superRefine((text, context) => {
+      const problem = placementProblem(text);
+      if (problem !== undefined) context.addIssue({ code: "custom", message: problem });
+    })
+    .default(defaultPlacement)
+    .describe(
+      "Which set of the four stores the tenant lives on: `default` is the environment's, the others are the operator's file of placements. It cannot be changed later.",
+    ),
   operatorNetworks: networks
     .min(1, "needs a network: verification connects from it")
     .default(["127.0.0.0/8", "::1/128"])

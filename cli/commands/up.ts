@@ -25,6 +25,8 @@ Examples:
 
 async function up(ids: readonly string[], options: FleetOptions): Promise<void> {
   const { upStack } = await import("../engine/up.ts");
+  const { writePlatformFiles } = await import("../engine/platforms.ts");
+  await writePlatformFiles(ids);
   const { runFleet } = await import("../fleet/run.ts");
   const { findTargets } = await import("../fleet/targets.ts");
   const order = await findTargets(ids, options, { source: "files", withPlatform: "first" });

@@ -2,6 +2,7 @@
 // what there is; what belongs to no resource is asked beside it (cli/drift/). Nothing is changed or recorded until a repair.
 import type { EngineEvent, Stack } from "@pulumi/pulumi/automation/index.js";
 import { canaryId, tenantNames } from "../../components/names.ts";
+import { placementOfPlatform } from "../../providers/clients/placements.ts";
 import { besides } from "../drift/besides.ts";
 import { sorted, told, type Difference } from "../drift/difference.ts";
 import { driftIn } from "../drift/events.ts";
@@ -12,12 +13,10 @@ import { PulumiError } from "./command.ts";
 import { interrupted } from "./interrupt.ts";
 import { findingPrimary } from "./primary.ts";
 import { locked, up, type Reporter } from "./provision.ts";
+import { nameOfPlatform } from "./platforms.ts";
 import { isAdopting } from "./stack-file.ts";
 import { Watch } from "./watch.ts";
 import { findStack } from "./workspace.ts";
-
-/** The stack of what tenants share. */
-const platform = "platform";
 
 /** What a repair did. */
 export interface Repaired {
@@ -40,7 +39,7 @@ export async function driftOf(id: string, reporter: Reporter): Promise<Differenc
   reporter.news("asking every server what there is");
   const [known, beside] = await Promise.all([
     refreshed(id, stack),
-    besides(tenantNames(id === platform ? canaryId : id)),
+    besides(tenantNames(isPlatform(id) ? canaryId : id)),
   ]);
   return sorted([...known, ...beside]);
 }
@@ -60,7 +59,7 @@ export async function repairDrift(id: string, reporter: Reporter): Promise<Repai
   await up(stack, watch, { refresh: true }).catch((error: unknown) => {
     throw explained(id, `Repairing ${nameOf(id)} failed`, error, watch, " --repair");
   });
-  if (id !== platform) await prove(id, reporter);
+  if (!isPlatform(id)) await prove(id, reporter);
   const left = await driftOf(id, reporter);
   const still = new Set(left.map(told));
   const repaired = wanted.filter((one) => !still.has(told(one)));
@@ -76,13 +75,16 @@ export async function repairDrift(id: string, reporter: Reporter): Promise<Repai
   return { repaired, left, eventId };
 }
 
-const nameOf = (id: string): string => (id === platform ? "the platform" : `tenant ${id}`);
+/** A stack of what tenants share. */
+const isPlatform = (id: string): boolean => placementOfPlatform(id) !== undefined;
+
+const nameOf = (id: string): string => (isPlatform(id) ? nameOfPlatform(id).replace("The", "the") : `tenant ${id}`);
 
 async function stackOf(id: string): Promise<Stack> {
   if (id === canaryId) {
     throw new Problem("tenant-unknown", "The canary belongs to the platform's stack: npm run tenant -- drift platform");
   }
-  if (id !== platform && isAdopting(id)) {
+  if (!isPlatform(id) && isAdopting(id)) {
     throw new Problem(
       "adopt-unfinished",
       `The adoption of tenant ${id} is not complete. Go on with it: npm run tenant -- adopt ${id}`,
@@ -90,10 +92,12 @@ async function stackOf(id: string): Promise<Stack> {
   }
   const stack = await findStack(id);
   if (stack !== undefined) return stack;
-  if (id !== platform) throw await unknownTenant(id);
+  if (!isPlatform(id)) throw await unknownTenant(id);
   throw new Problem(
     "platform-missing",
-    "There is no platform yet: pulumi stack init platform && pulumi up --stack platform",
+    id === "platform"
+      ? "There is no platform yet: pulumi stack init platform && pulumi up --stack platform"
+      : `There is no platform of placement ${placementOfPlatform(id)} yet: npm run tenant -- up ${id}`,
   );
 }
 
@@ -179,9 +183,9 @@ async function record(id: string, repaired: readonly Difference[]): Promise<stri
   const { operator } = await import("../../providers/clients/operator.ts");
   return withPlatform((client) =>
     emitEvent(client, {
-      tenant: id,
-      type: id === platform ? "PLATFORM_DRIFT_REPAIRED" : "TENANT_DRIFT_REPAIRED",
-      ...(id === platform ? { resourceType: "platform" } : {}),
+      tenant: isPlatform(id) ? "platform" : id,
+      type: isPlatform(id) ? "PLATFORM_DRIFT_REPAIRED" : "TENANT_DRIFT_REPAIRED",
+      ...(isPlatform(id) ? { resourceType: "platform", resourceId: id } : {}),
       details: {
         component: "provisioning-orchestrator",
         status: "success",

@@ -3,6 +3,7 @@ import type { EngineEvent } from "@pulumi/pulumi/automation/index.js";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { writeAtomically } from "../../providers/clients/files.ts";
+import { placementOfPlatform } from "../../providers/clients/placements.ts";
 import { root } from "../../toolchain/paths.ts";
 import { stackFile } from "../environment.ts";
 import { Problem, withoutSecrets } from "../errors.ts";
@@ -47,8 +48,10 @@ export interface Previewed {
 export function stacksWithFiles(): string[] {
   return readdirSync(join(root, "stacks"))
     .flatMap((file) => /^Pulumi\.(.+)\.yaml$/.exec(file)?.[1] ?? [])
-    .sort((one, other) => Number(other === "platform") - Number(one === "platform") || one.localeCompare(other, "en"));
+    .sort((one, other) => rank(one) - rank(other) || one.localeCompare(other, "en"));
 }
+
+const rank = (stack: string): number => (stack === "platform" ? 0 : placementOfPlatform(stack) !== undefined ? 1 : 2);
 
 export interface PreviewOptions {
   /** Show the changed properties. */

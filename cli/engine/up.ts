@@ -1,7 +1,9 @@
 // pulumi up of a stack that has a file here: a tenant, with what provisioning means for a new one, or the platform.
+import { placementOfPlatform } from "../../providers/clients/placements.ts";
 import { Problem, withoutSecrets } from "../errors.ts";
 import { PulumiError } from "./command.ts";
 import { locked, provisionTenant, up, type Provisioned, type Reporter } from "./provision.ts";
+import { nameOfPlatform } from "./platforms.ts";
 import { planStackFile } from "./stack-file.ts";
 import { Watch } from "./watch.ts";
 import { openStack } from "./workspace.ts";
@@ -11,22 +13,22 @@ import { openStack } from "./workspace.ts";
  * @throws Problem saying what failed, on what, and what to type
  */
 export async function upStack(stack: string, reporter: Reporter): Promise<Provisioned> {
-  if (stack === "platform") return upPlatform(reporter);
+  if (placementOfPlatform(stack) !== undefined) return upPlatform(stack, reporter);
   return provisionTenant(await planStackFile(stack, { networks: [] }), reporter);
 }
 
-async function upPlatform(reporter: Reporter): Promise<Provisioned> {
-  const { stack } = await openStack("platform");
+async function upPlatform(name: string, reporter: Reporter): Promise<Provisioned> {
+  const { stack } = await openStack(name);
   const watch = new Watch(reporter.steps);
   try {
     await up(stack, watch);
   } catch (error) {
-    if (error instanceof PulumiError && error.locked) throw locked("platform", error);
+    if (error instanceof PulumiError && error.locked) throw locked(name, error);
     const { cause } = watch.failure((error as Error).message);
     throw new Problem(
       "platform-failed",
-      `The platform could not be brought up to date: ${withoutSecrets(cause)}\n` +
-        `What was changed before the failure stays. Remove the cause, then: npm run tenant -- up platform`,
+      `${nameOfPlatform(name)} could not be brought up to date: ${withoutSecrets(cause)}\n` +
+        `What was changed before the failure stays. Remove the cause, then: npm run tenant -- up ${name}`,
       { cause: error },
     );
   }

@@ -1,4 +1,5 @@
 // One command for many tenants: found, run in order, shown, summed up.
+import { placementOfPlatform } from "../../providers/clients/placements.ts";
 import { note, plural } from "../output.ts";
 import type { Reporter } from "../engine/provision.ts";
 import { defaultParallel, repeated, type FleetOptions } from "./options.ts";
@@ -62,7 +63,7 @@ async function runAll<T>(job: Job<T>, order: Order, { parallel, failFast, words 
   const { inStackScope } = await import("../../providers/clients/servers.ts");
   const { beginFleetProgress } = await import("./progress.ts");
   const count = order.first.length + order.rest.length;
-  const noun = order.first.includes("platform") ? "stack" : "tenant";
+  const noun = order.first.some((stack) => placementOfPlatform(stack) !== undefined) ? "stack" : "tenant";
   const title = `${job.doing} ${plural(count, noun)}${count === 1 ? "" : `, ${Math.min(parallel, count)} at a time`}`;
   const progress = await beginFleetProgress(title, count);
   // A stack that names servers of its own names them for itself alone.

@@ -1,5 +1,6 @@
 // The tenants that a command was asked for, in the order in which it takes them.
 import type { Labels } from "../../components/labels.ts";
+import { placementOfPlatform } from "../../providers/clients/placements.ts";
 import { Problem } from "../errors.ts";
 import { complain, note } from "../output.ts";
 import { configuredTenants, similar } from "../tenants.ts";
@@ -20,7 +21,7 @@ interface Candidate {
   readonly labels: Labels;
 }
 
-const platform = "platform";
+const isPlatform = (stack: string): boolean => placementOfPlatform(stack) !== undefined;
 
 /** Who is to be taken, and why. */
 export interface Targets extends Order {
@@ -30,7 +31,7 @@ export interface Targets extends Order {
 
 /**
  * The tenants a command works on.
- * @param withPlatform `first`: the platform stack may be one of them, and goes before all tenants; `among`: just may be one
+ * @param withPlatform `first`: platform stacks may be among them; the default placement's goes before all tenants; `among`: just may be one
  * @throws Problem saying everything that is wrong with what was asked
  */
 export async function findTargets(
@@ -43,9 +44,12 @@ export async function findTargets(
   const found = await candidates(source, withPlatform !== undefined);
   const change = options.changedSince === undefined ? undefined : await changeSince(options.changedSince);
   const chosen = ids.length > 0 ? named(ids, found, source) : selected(found, options, conditions, change);
-  const gates = [...(withPlatform === "first" ? [platform] : []), ...canary(chosen, options)];
+  const gates = [...(withPlatform === "first" ? ["platform"] : []), ...canary(chosen, options)];
   const first = [...new Set(gates)].filter((id) => chosen.includes(id));
-  return { first, rest: chosen.filter((id) => !first.includes(id)), ...(change === undefined ? {} : { change }) };
+  const others = chosen.filter((id) => !first.includes(id));
+  // Those of other placements are begun before all tenants, and no gate: one that is down must not hold up the others' tenants.
+  const rest = [...others.filter(isPlatform), ...others.filter((id) => !isPlatform(id))];
+  return { first, rest, ...(change === undefined ? {} : { change }) };
 }
 
 /** Asks git. A tenant whose file was removed is nobody's business here, and told. */
@@ -77,7 +81,7 @@ async function candidates(source: Source, withPlatform: boolean): Promise<Candid
   return (
     stacksWithFiles()
       // A file of a wrong name too: what is wrong with it is said where it is read.
-      .filter((id) => withPlatform || id !== platform)
+      .filter((id) => withPlatform || !isPlatform(id))
       .map((id) => ({ id, labels: labelsOf(id) }))
   );
 }

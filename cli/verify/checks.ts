@@ -1,6 +1,7 @@
 // How a check is written and run: what it expects, what counts as a refusal, and what an error proves (nothing).
 import type { Credentials } from "../../providers/clients/credentials.ts";
-import type { Servers } from "../../providers/clients/servers.ts";
+import { platformStack } from "../../providers/clients/placements.ts";
+import { currentPlacement, type Servers } from "../../providers/clients/servers.ts";
 import { tlsProblems } from "../../providers/clients/tls-problems.ts";
 import type { TenantNames } from "../../components/names.ts";
 import type { Check, Result, Store } from "./report.ts";
@@ -173,7 +174,7 @@ async function runCheck<C>(
       const [finding, absent] = await Promise.all([check.run(context), check.needsOther ? missing : undefined]);
       // A leak is a leak, whatever else is missing.
       if (absent === undefined || finding.result === "ALLOWED") return finding;
-      const detail = `nothing to be refused by: ${absent} (make it: pulumi up --stack platform)`;
+      const detail = `nothing to be refused by: ${absent} (make it: pulumi up --stack ${platformStack(currentPlacement())})`;
       return { result: "FAILED", detail };
     });
   } catch (error) {

@@ -3,7 +3,7 @@ import { canaryId, tenantNames } from "../../components/names.ts";
 import { readCredentials } from "../../providers/clients/credentials.ts";
 import { withPlatform } from "../../providers/clients/platform-db.ts";
 import { storeReport } from "../../providers/clients/reports.ts";
-import { servers, type Servers } from "../../providers/clients/servers.ts";
+import { platformServers, servers, type Servers } from "../../providers/clients/servers.ts";
 import { runStore, type Subject } from "./checks.ts";
 import { encryption } from "./encryption.ts";
 import { minio } from "./minio.ts";
@@ -90,7 +90,10 @@ export async function verifyTenant(id: string, options: VerifyOptions = {}): Pro
 /** Verifies a tenant and stores the report for audit. Connects to the platform database meanwhile. */
 export async function verifyAndStore(id: string, options: VerifyOptions = {}): Promise<StoredVerification> {
   const verification = verifyTenant(id, options);
-  const storing = withPlatform(async (client) => storeReport(client, await verification), options.servers ?? servers());
+  const storing = withPlatform(
+    async (client) => storeReport(client, await verification),
+    options.servers ?? platformServers(),
+  );
   const [verified, stored] = await Promise.allSettled([verification, storing]);
   if (verified.status === "rejected") throw verified.reason;
   if (stored.status === "fulfilled") return { report: verified.value, stored: true };

@@ -1,6 +1,7 @@
 // PostgreSQL: the tenant's role reaches its database and no other, and nobody else reaches it (plan, section 3.2), on the primary and
 // on every standby: each decides by a pg_hba.conf of its own.
 import type { Client } from "pg";
+import { defaultPlacement } from "../../providers/clients/placements.ts";
 import { platformDatabase } from "../../providers/clients/platform-db.ts";
 import { closeSession, inTransaction, openSession, sqlState } from "../../providers/clients/postgresql.ts";
 import {
@@ -9,6 +10,7 @@ import {
   type PostgresqlNode,
   type PostgresqlNodes,
 } from "../../providers/clients/postgresql-nodes.ts";
+import { currentPlacement } from "../../providers/clients/servers.ts";
 import { unprotectedSuperusers } from "../../providers/clients/superusers.ts";
 import {
   Mismatch,
@@ -21,6 +23,9 @@ import {
   type Subject,
 } from "./checks.ts";
 import { newTrace } from "./probe.ts";
+
+/** The platform database is on the default placement's server only. */
+const platformDatabases = () => (currentPlacement() === defaultPlacement ? [platformDatabase] : []);
 
 export const dialect: Dialect = {
   // Only the server's errors have a severity.
@@ -125,7 +130,7 @@ export const postgresql: StoreDefinition<Context> = {
          WHERE wanted NOT IN (SELECT datname FROM pg_database)
        UNION ALL SELECT format('there is no role %s', $2::text)
          WHERE $2::text NOT IN (SELECT rolname FROM pg_roles)`,
-      [[other.database, platformDatabase], other.role],
+      [[other.database, ...platformDatabases()], other.role],
     );
     return rows.length === 0 ? undefined : rows.map((row) => row.missing).join(", ");
   },
@@ -159,7 +164,7 @@ export const postgresql: StoreDefinition<Context> = {
       test: "shared_db_connect",
       expected: "DENIED",
       needsOther: true,
-      run: (c) => refusedConnections(c, ["postgres", "template1", platformDatabase]),
+      run: (c) => refusedConnections(c, ["postgres", "template1", ...platformDatabases()]),
     },
     {
       // Where the role may ask for any database, "permission denied" and "does not exist" tell which there are.

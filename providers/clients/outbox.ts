@@ -6,7 +6,7 @@ import { emitEvent, newEventId, type NewEvent } from "./audit.ts";
 import { writeAtomically } from "./files.ts";
 import { withPlatform } from "./platform-db.ts";
 import { checkPrivate, makePrivate } from "./private-folder.ts";
-import { servers, type Servers } from "./servers.ts";
+import { platformServers, type Servers } from "./servers.ts";
 import { projectFolder } from "./place.ts";
 
 type PlatformServer = Pick<Servers, "postgresql">;
@@ -41,7 +41,7 @@ export async function emitOrKeep(event: NewEvent, all?: PlatformServer): Promise
     await withPlatform(async (client) => {
       await deliver(await waiting(), (kept) => emitEvent(client, kept));
       await emitEvent(client, fixed);
-    }, all ?? servers());
+    }, all ?? platformServers());
     return { eventId: fixed.eventId, recorded: true };
   } catch (cause) {
     const file = await keep(fixed, cause as Error);
@@ -61,7 +61,7 @@ export async function deliverOutbox(all?: PlatformServer): Promise<Delivery> {
     if (files.length === 0) return { delivered: 0, kept: 0, problems: [] };
     const problems = await withPlatform(
       (client) => deliver(files, (event) => emitEvent(client, event)),
-      all ?? servers(),
+      all ?? platformServers(),
     );
     return { delivered: files.length - problems.length, kept: problems.length, problems };
   } catch (cause) {

@@ -3,7 +3,7 @@
 import type { Client } from "pg";
 import { Problem } from "../../errors/problem.ts";
 import { adminClient, closeSession, inTransaction, sqlState } from "./postgresql.ts";
-import { servers, type Servers } from "./servers.ts";
+import { platformServers, type Servers } from "./servers.ts";
 
 /** The name of the database. */
 export const platformDatabase = "platform";
@@ -162,6 +162,17 @@ const migrations: readonly string[] = [
   `
   ALTER TABLE public.tenants ADD COLUMN labels jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(labels) = 'object');
   `,
+  `
+  -- The sets of the four stores that are ready for tenants.
+  CREATE TABLE public.placements (
+    placement   text PRIMARY KEY CHECK (placement ~ '^[a-z][a-z0-9-]{0,29}$'),
+    prepared_at timestamptz NOT NULL DEFAULT now()
+  );
+  -- Whoever is here already lives where this database is.
+  INSERT INTO public.placements (placement) VALUES ('default');
+  ALTER TABLE public.reservations ADD COLUMN placement text NOT NULL DEFAULT 'default' REFERENCES public.placements;
+  ALTER TABLE public.tenants ADD COLUMN placement text NOT NULL DEFAULT 'default' REFERENCES public.placements;
+  `,
 ];
 
 /** What this checkout makes of the schema. */
@@ -186,7 +197,7 @@ const guarantees: readonly string[] = [
   `GRANT USAGE ON SCHEMA public TO ${writerRole}`,
   `GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${writerRole}`,
   `GRANT INSERT, UPDATE, DELETE ON public.tenants, public.reservations, public.reservation_networks, public.barred_ids,
-     public.drift_results TO ${writerRole}`,
+     public.drift_results, public.placements TO ${writerRole}`,
   // By column: the place of an event is not the writer's to choose.
   `GRANT INSERT (event_id, tenant_id, event_type, resource_type, resource_id, details, created_at, previous_hash, hash, signature,
      key_id) ON public.audit_events TO ${writerRole}`,
@@ -264,7 +275,7 @@ export async function ensurePlatformSchema(client: Client): Promise<number> {
  */
 export async function withPlatform<T>(
   fn: (client: Client) => Promise<T>,
-  all: Pick<Servers, "postgresql"> = servers(),
+  all: Pick<Servers, "postgresql"> = platformServers(),
 ): Promise<T> {
   let client: Client;
   try {

@@ -1,6 +1,7 @@
 // The tenant registry (plan, section 7.1, step 9): where a tenant's data and credentials are. Never a credential itself.
 import type { Client } from "pg";
 import type { Labels } from "../../components/labels.ts";
+import { defaultPlacement } from "./placements.ts";
 
 /** What the registry is told about a tenant. */
 export interface TenantEntry {
@@ -22,6 +23,8 @@ export interface TenantEntry {
   readonly suspension_reason?: string;
   /** @default none */
   readonly labels?: Labels;
+  /** Which set of the four stores it lives on. @default "default" */
+  readonly placement?: string;
 }
 
 /** A row of `tenants`. */
@@ -29,6 +32,7 @@ export interface TenantRow extends TenantEntry {
   readonly status: "active" | "suspended";
   readonly suspension_reason: string;
   readonly labels: Labels;
+  readonly placement: string;
   readonly created_at: Date;
   readonly updated_at: Date;
   readonly verified_at: Date | null;
@@ -37,18 +41,19 @@ export interface TenantRow extends TenantEntry {
 
 // As text[]: the array of cidr is a type the client does not know in every version.
 const columns = `tenant_id, status, networks::text[] AS networks, endpoints, age_public_key, credentials_ref,
-  created_at, updated_at, verified_at, report_id, suspension_reason, labels`;
+  created_at, updated_at, verified_at, report_id, suspension_reason, labels, placement`;
 
 /** Registers a tenant, or updates its row. `client` comes from `withPlatform`. */
 export async function upsertTenant(client: Client, entry: TenantEntry): Promise<void> {
   await client.query(
     `INSERT INTO public.tenants (tenant_id, networks, endpoints, age_public_key, credentials_ref, verified_at, report_id,
-       status, suspension_reason, labels)
-     VALUES ($1, $2::cidr[], $3, $4, $5, $6, $7, $8, $9, $10)
+       status, suspension_reason, labels, placement)
+     VALUES ($1, $2::cidr[], $3, $4, $5, $6, $7, $8, $9, $10, $11)
      ON CONFLICT (tenant_id) DO UPDATE SET status = excluded.status, networks = excluded.networks,
        endpoints = excluded.endpoints, age_public_key = excluded.age_public_key,
        credentials_ref = excluded.credentials_ref, verified_at = excluded.verified_at,
-       report_id = excluded.report_id, suspension_reason = excluded.suspension_reason, labels = excluded.labels, updated_at = now()`,
+       report_id = excluded.report_id, suspension_reason = excluded.suspension_reason, labels = excluded.labels,
+       placement = excluded.placement, updated_at = now()`,
     [
       entry.tenant_id,
       entry.networks,
@@ -60,6 +65,7 @@ export async function upsertTenant(client: Client, entry: TenantEntry): Promise<
       entry.status ?? "active",
       entry.suspension_reason ?? "",
       JSON.stringify(entry.labels ?? {}),
+      entry.placement ?? defaultPlacement,
     ],
   );
 }

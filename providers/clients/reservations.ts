@@ -1,6 +1,7 @@
 // Reservations: one stack a tenant id, and networks that no other tenant has. They are taken before anything is made and
 // given back after everything is gone. The database refuses an overlap even if this file did not look.
 import type { Client } from "pg";
+import { defaultPlacement } from "./placements.ts";
 import { inTransaction, sqlState } from "./postgresql.ts";
 
 /** What a stack asks for. */
@@ -10,10 +11,13 @@ export interface ReservationRequest {
   readonly stack: string;
   /** CIDR notation. Loopback networks may be shared: they exist for local stores. */
   readonly networks: readonly string[];
+  /** Where the tenant lives. @default "default" */
+  readonly placement?: string;
 }
 
 /** What a tenant has reserved. */
 export interface Reservation extends ReservationRequest {
+  readonly placement: string;
   readonly reserved_at: Date;
 }
 
@@ -65,7 +69,7 @@ export function overlapMessage(tenant: string, found: readonly Overlap[]): strin
  * @throws Error naming the other tenant, both networks and what to do; or the stack that has the tenant's id.
  */
 export async function reserve(client: Client, request: ReservationRequest): Promise<"new" | "ours"> {
-  const { tenant, stack, networks } = request;
+  const { tenant, stack, networks, placement = defaultPlacement } = request;
   return inTransaction(client, async () => {
     // One at a time: two stacks that want overlapping networks get a clear answer instead of a deadlock.
     await client.query("SELECT pg_advisory_xact_lock(hashtextextended('reservations', 0))");
@@ -79,7 +83,8 @@ export async function reserve(client: Client, request: ReservationRequest): Prom
     const found = await overlaps(client, networks, tenant);
     if (found.length > 0) throw new Error(overlapMessage(tenant, found));
     if (holder === undefined) {
-      await client.query("INSERT INTO public.reservations (tenant_id, stack) VALUES ($1, $2)", [tenant, stack]);
+      const insert = "INSERT INTO public.reservations (tenant_id, stack, placement) VALUES ($1, $2, $3)";
+      await client.query(insert, [tenant, stack, placement]);
     }
     await client.query(
       `DELETE FROM public.reservation_networks WHERE tenant_id = $2 AND network NOT IN (${outermost})`,
@@ -108,7 +113,7 @@ export async function release(client: Client, tenant: string): Promise<boolean> 
 /** What a tenant has reserved; undefined when nothing. Networks inside another of its networks are not listed. */
 export async function reservationOf(client: Client, tenant: string): Promise<Reservation | undefined> {
   const { rows } = await client.query<Reservation>(
-    `SELECT tenant_id AS tenant, stack, reserved_at,
+    `SELECT tenant_id AS tenant, stack, placement, reserved_at,
        ARRAY(SELECT network::text FROM public.reservation_networks n
              WHERE n.tenant_id = r.tenant_id ORDER BY network) AS networks
      FROM public.reservations r WHERE tenant_id = $1`,

@@ -1,6 +1,9 @@
 // The folder of a tenant's key and encrypted credentials (plan, section 6).
 import { join, resolve } from "node:path";
+import { canaryId } from "../../components/names.ts";
 import { projectFolder } from "./place.ts";
+import { defaultPlacement } from "./placements.ts";
+import { currentPlacement } from "./servers.ts";
 
 /** The files of one tenant. The plaintext of `encrypted` never exists as a file. */
 export interface SecretFiles {
@@ -23,7 +26,9 @@ export function secretsDir(env: NodeJS.ProcessEnv = process.env): string {
 
 /** Where the files of `tenant` are. */
 export function secretFiles(tenant: string, env: NodeJS.ProcessEnv = process.env): SecretFiles {
-  const folder = join(secretsDir(env), tenant);
+  const placement = tenant === canaryId ? currentPlacement() : defaultPlacement;
+  // Every placement has a canary, of one name in its stores. Ids hold no hyphen: the folder is nobody else's.
+  const folder = join(secretsDir(env), placement === defaultPlacement ? tenant : `${tenant}-${placement}`);
   return {
     folder,
     key: join(folder, "key.age"),

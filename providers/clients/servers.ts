@@ -1,10 +1,20 @@
 // Where the four shared servers are, and the administrator's credentials for them: from the environment, overridden by
-// Pulumi configuration. They are read at call time and never become inputs or outputs of a resource.
+// Pulumi configuration, or those of the placement that it names. They are read at call time and never become inputs or outputs of a resource.
 import { Problem } from "../../errors/problem.ts";
-import { AsyncLocalStorage } from "node:async_hooks";
+import {
+  defaultPlacement,
+  placementEnvironment,
+  placementProblem,
+  placementsIn,
+  placementVariable,
+  variablesOf,
+} from "./placements.ts";
 import { parsePostgresqlList, type PostgresqlAddress } from "./postgresql-list.ts";
 import { parseRedisUrl, type RedisLocation } from "./redis-url.ts";
+import { stackScope } from "./stack-scope.ts";
 import { readAuthority, type Authority } from "./tls.ts";
+
+export { inStackScope, stackScope, type StackScope } from "./stack-scope.ts";
 
 /** One setting of the shared servers. */
 interface Setting {
@@ -140,20 +150,6 @@ export function usePluginConfig(config: ConfigLookup): void {
   pluginConfig = config;
 }
 
-/** The configuration of one stack among several in this process. */
-export interface StackScope {
-  /** As JSON, like PULUMI_CONFIG; undefined: the stack names no servers of its own. */
-  config?: string;
-}
-
-const stackScopes = new AsyncLocalStorage<StackScope>();
-
-/** The scope that this call is in; undefined outside of any. */
-export const stackScope = (): StackScope | undefined => stackScopes.getStore();
-
-/** Runs `work` so that what a stack's configuration says of servers holds for this work alone, whatever else runs meanwhile. */
-export const inStackScope = <T>(work: () => Promise<T>): Promise<T> => stackScopes.run({}, work);
-
 /** The project's configuration, as the engine hands it to the program or to the plugin this process is. */
 export function engineConfig(env: NodeJS.ProcessEnv = process.env): ConfigLookup {
   if (pluginConfig !== undefined) return pluginConfig;
@@ -161,6 +157,13 @@ export function engineConfig(env: NodeJS.ProcessEnv = process.env): ConfigLookup
   const all = JSON.parse((scope === undefined ? env["PULUMI_CONFIG"] : scope.config) || "{}") as Record<string, string>;
   return (key) => all[`tenant-storage:${key}`];
 }
+
+/** The variables that say of a placement what the settings say. */
+export const serverVariables: readonly string[] = [...Object.values(settings).map(({ env }) => env), "PGSSLROOTCERT"];
+
+/** Where the tenant lives that this is about: `default`, or a name that the operator's environment knows. */
+export const currentPlacement = (config: ConfigLookup = engineConfig()): string =>
+  config("placement") || defaultPlacement;
 
 /** A setting that the configuration overrides. */
 export interface ConfiguredSetting {
@@ -174,17 +177,57 @@ export interface ConfiguredSetting {
 
 /** The settings that the configuration overrides: for processes that do not see the configuration themselves. */
 export function configuredSettings(config: ConfigLookup = engineConfig()): ConfiguredSetting[] {
-  return Object.values<Setting>(settings).flatMap(({ env, config: key, secret = false }) => {
+  const found = Object.values<Setting>(settings).flatMap(({ env, config: key, secret = false }) => {
     const value = config(key);
     return value === undefined ? [] : [{ key, env, value, secret }];
   });
+  const value = currentPlacement(config);
+  // The default one is nothing to be said: stacks of before there were placements say nothing either.
+  return value === defaultPlacement
+    ? found
+    : [...found, { key: "placement", env: "TENANT_PLACEMENT", value, secret: false }];
 }
 
 /**
- * The shared servers.
+ * The shared servers that the tenant lives on: those of its placement.
  * @throws Error naming every setting that is missing or malformed, at once, and the command that helps.
  */
 export function servers(env: NodeJS.ProcessEnv = process.env, config: ConfigLookup = engineConfig(env)): Servers {
+  const placement = currentPlacement(config);
+  return placement === defaultPlacement ? serversIn(env, config) : placedServers(placement, env, config);
+}
+
+/** The shared servers of the default placement: the platform database is there, for tenants of all placements. */
+export const platformServers = (
+  env: NodeJS.ProcessEnv = process.env,
+  config: ConfigLookup = engineConfig(env),
+): Servers => serversIn(env, config);
+
+/** Nothing is inherited from the default placement: the credential of one server is not sent to another. */
+function placedServers(placement: string, env: NodeJS.ProcessEnv, config: ConfigLookup): Servers {
+  const wrong = placementProblem(placement);
+  if (wrong !== undefined) throw new Problem("servers-invalid", `placement ${JSON.stringify(placement)}: ${wrong}`);
+  const own = Object.values(settings).flatMap(({ config: key }) => (config(key) === undefined ? [] : [key]));
+  if (own.length > 0) {
+    throw new Problem(
+      "servers-invalid",
+      `The configuration names servers of its own (${own.join(", ")}) and the placement ${placement}: a tenant lives on one of them. ` +
+        `Remove one: pulumi config rm KEY`,
+    );
+  }
+  const variables = placementEnvironment(placement, serverVariables, env);
+  if (Object.keys(variables).length === 0) {
+    const known = [defaultPlacement, ...placementsIn(serverVariables, env)].join(", ");
+    throw new Problem(
+      "placement-unknown",
+      `There is no placement ${placement} here: neither a variable ${placementVariable(placement, "PGHOST")} nor any other of its own. ` +
+        `Known: ${known}. Name its servers in the file of TENANT_PLACEMENTS_FILE, then: npm run tenant -- placements`,
+    );
+  }
+  return serversIn(variables, () => undefined, placement);
+}
+
+function serversIn(env: NodeJS.ProcessEnv, config: ConfigLookup, placement = defaultPlacement): Servers {
   const problems: string[] = strayCredentials(config);
   const value = (name: SettingName): string => {
     const setting: Setting = settings[name];
@@ -281,10 +324,17 @@ export function servers(env: NodeJS.ProcessEnv = process.env, config: ConfigLook
     redis: { ...redis(), ...all },
   };
   if (problems.length > 0) {
+    const [which, help] =
+      placement === defaultPlacement
+        ? ["The shared servers", `For the local stores: npm run stores -- start && eval "$(npm run -s env)"`]
+        : [
+            `The servers of placement ${placement}`,
+            `Name them in the file of TENANT_PLACEMENTS_FILE, or by variables that begin with ${variablesOf(placement)}. ` +
+              `Nothing is taken from another placement`,
+          ];
     throw new Problem(
       "servers-invalid",
-      `The shared servers are not fully configured:\n${problems.map((p) => `  - ${p}`).join("\n")}\n` +
-        `For the local stores: npm run stores -- start && eval "$(npm run -s env)"`,
+      `${which} are not fully configured:\n${problems.map((p) => `  - ${p}`).join("\n")}\n${help}`,
     );
   }
   return found;

@@ -74,7 +74,7 @@ export async function platformStack(): Promise<Made[]> {
   const program = () =>
     void new Platform(
       "platform",
-      { operatorNetworks: ["127.0.0.0/8", "::1/128"], recipients: [] },
+      { placement: "default", operatorNetworks: ["127.0.0.0/8", "::1/128"], recipients: [] },
       { providers: Object.values(nativeProviders()) },
     );
   const all = (await register(answers("canary"), program)).map((one) => made(one, "canary"));

@@ -436,12 +436,14 @@ describe("no secret is repeated", () => {
 });
 
 describe("the platform stack", () => {
-  const read = (values: Values, secretKeys: string[] = []) => platformSettings(namespaced(values), { secretKeys });
+  const read = (values: Values, secretKeys: string[] = []) =>
+    platformSettings("platform", namespaced(values), { secretKeys });
 
   it("takes the networks of verification, and the defaults of the project file", () => {
     expect(read({ operatorNetworks: '["10.1.0.0/16"]' })).toEqual({
       operatorNetworks: ["10.1.0.0/16"],
       recipients: [],
+      placement: "default",
     });
     expect(read({ recipients: JSON.stringify([recovery]) })).toMatchObject({ recipients: [recovery] });
     expect(read({})).toEqual({ operatorNetworks: ["127.0.0.0/8", "::1/128"], recipients: [] });

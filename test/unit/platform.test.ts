@@ -10,7 +10,7 @@ import { administrator, outputs, tenantProgram, unknownOutputs } from "./tenant-
 const platformProgram = (): void =>
   void new Platform(
     "platform",
-    { operatorNetworks: ["127.0.0.0/8", "::1/128"], recipients: [] },
+    { placement: "default", operatorNetworks: ["127.0.0.0/8", "::1/128"], recipients: [] },
     { providers: Object.values(nativeProviders()) },
   );
 

@@ -39,6 +39,7 @@ export function tenantProgram(over: Partial<TenantArgs> = {}): () => void {
     recipients: [],
     allowDestroy: false,
     labels: {},
+    placement: "default",
     suspended: false,
     suspensionReason: "",
     postgresqlConnectionLimit: 20,
