@@ -15,6 +15,7 @@ import { exportCommand } from "./commands/export.ts";
 import { listCommand } from "./commands/list.ts";
 import { metricsCommand } from "./commands/metrics.ts";
 import { newCommand } from "./commands/new.ts";
+import { placementsCommand } from "./commands/placements.ts";
 import { previewCommand } from "./commands/preview.ts";
 import { provisionCommand } from "./commands/provision.ts";
 import { reportCommand } from "./commands/report.ts";
@@ -43,7 +44,7 @@ export function program(): Command {
       "after",
       `
 Servers: MINIO_ENDPOINT, PGHOST, QDRANT_URL, REDIS_URL and the administrator's variables beside them. When none of these
-four is set, the local stores are used (npm run stores). Set all or none.
+four is set, the local stores are used (npm run stores). Set all or none. TENANT_PLACEMENTS_FILE names others.
 
 Examples:
   npm run tenant -- provision initech --network 10.14.0.0/16
@@ -83,7 +84,7 @@ Each command explains itself: npm run tenant -- provision --help`,
       listCommand(),
       auditCommand(),
     ],
-    ...[reportCommand(), metricsCommand()],
+    ...[reportCommand(), metricsCommand(), placementsCommand()],
     ...[exportCommand(), restoreCommand(), deletionReportCommand(), barCommand(), unbarCommand()],
     completionCommand(),
   ];

@@ -3,7 +3,7 @@
 import { readFileSync, statSync } from "node:fs";
 import { resolve } from "node:path";
 import { parse } from "yaml";
-import { defaultPlacement, placementProblem, placementVariable, variablesOf } from "../providers/clients/placements.ts";
+import { defaultPlacement, placementProblem, placementVariable } from "../providers/clients/placements.ts";
 import { serverVariables } from "../providers/clients/servers.ts";
 import { similar } from "../stacks/similar.ts";
 import { Problem } from "./errors.ts";
@@ -93,7 +93,7 @@ function problemsOf(name: string, given: unknown, env: NodeJS.ProcessEnv): strin
   if (name === defaultPlacement)
     return [`${name}: is the environment's own variables (MINIO_ENDPOINT, PGHOST, …): take it out`];
   if (!isMapping(given)) return [`${name}: must hold variables, such as PGHOST: db.example`];
-  const twice = Object.keys(env).filter((key) => key.startsWith(variablesOf(name)) && env[key]);
+  const twice = serverVariables.map((one) => placementVariable(name, one)).filter((key) => env[key]);
   return [
     ...twice.map((key) => `${name}: the environment has ${key} too: keep one`),
     ...Object.entries(given).flatMap(([key, value]) => {

@@ -6,6 +6,8 @@ export interface Owner {
   readonly id: string;
   /** The stack of what tenants share; its tenant is the canary. */
   readonly platform: boolean;
+  /** The platform of another placement: the platform database is not there. */
+  readonly placed: boolean;
   readonly bucket: string;
   /** The first one; a rotation appends `-` and its number. */
   readonly minioUser: string;
@@ -21,10 +23,12 @@ export interface Owner {
 /** The owner of a resource, by the stack in its URN (`urn:pulumi:STACK::PROJECT::TYPE::NAME`). */
 export function ownerOf(urn: string): Owner {
   const stack = urn.split("::")[0]?.split(":")[2] ?? "";
-  const platform = stack === "platform";
+  // Ids of tenants hold no hyphen.
+  const placed = stack.startsWith("platform-");
+  const platform = stack === "platform" || placed;
   const id = platform ? "canary" : stack;
   return {
-    ...{ id, platform },
+    ...{ id, platform, placed },
     bucket: `tenant-${id}-bucket`,
     minioUser: `tenant-${id}-access`,
     minioPolicy: `tenant-${id}-policy`,

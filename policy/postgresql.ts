@@ -59,7 +59,7 @@ const database: ResourceRule = {
   applies: only("postgresql:index/database:Database"),
   *problems({ props, protect }, tenant) {
     if (tenant.platform && props["name"] === unknown) return; // one of two, which differ
-    if (tenant.platform && props["name"] === "platform") {
+    if (tenant.platform && !tenant.placed && props["name"] === "platform") {
       yield* mustBe(props, { template: "template0" }, "a copy of any other could hold somebody's objects.");
       if (!protect)
         yield "the database of the audit log is not protected: put `protect: true` back in components/platform.ts.";

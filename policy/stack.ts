@@ -1,4 +1,5 @@
 // The stack as a whole: nothing in it that no rule knows, everything a tenant needs, in the order that keeps it closed.
+import type { Owner } from "./owner.ts";
 import { dynamic, is, only, shown, type Made, type ResourceRule, type StackRule } from "./rule.ts";
 
 /** Resources of a tenant's place in the stores: exactly one of each, and why. */
@@ -41,6 +42,16 @@ const shared: readonly (readonly [type: string, why: string])[] = [
   [dynamic("PgHbaClosing"), "strangers and other tenants would learn which databases there are"],
 ];
 
+/** The same of another placement: it rests on the default one's platform database. */
+const sharedThere: typeof shared = [
+  ...shared.filter(([type]) => ![dynamic("AuditKey"), dynamic("PlatformSchema")].includes(type)),
+  [dynamic("Placement"), "nobody would know that tenants may live there"],
+];
+
+/** What a stack has beyond a tenant's place in the stores. */
+const beyond = ({ platform, placed }: Pick<Owner, "platform" | "placed">): typeof shared =>
+  placed ? sharedThere : platform ? shared : records;
+
 /** Types of which a stack may have any number; other rules judge each. */
 const several = [
   "pulumi:pulumi:Stack",
@@ -61,8 +72,8 @@ const knownTypes: ResourceRule = {
   description: "A stack holds only what a rule of this pack judges.",
   // Components make nothing by themselves.
   applies: (type) => !type.startsWith("tenant-storage:index:"),
-  *problems({ type }, { platform }) {
-    const once = [...stores, ...(platform ? shared : records)].map(([known]) => known);
+  *problems({ type }, owner) {
+    const once = [...stores, ...beyond(owner)].map(([known]) => known);
     if ([...once, ...several, ...plugins].includes(type)) return;
     yield `no rule knows the type ${type}: take the resource out, or write a rule for it and list it in policy/stack.ts.`;
   },
@@ -104,11 +115,12 @@ const inUse = (resources: readonly Made[]): boolean =>
 const complete: StackRule = {
   name: "stack-complete",
   description: "A tenant has everything its isolation rests on, once.",
-  *problems(resources, { platform, id, role, database, collection }) {
+  *problems(resources, owner) {
+    const { id, role, database, collection } = owner;
     if (!inUse(resources)) return;
     const count = (type: string, key?: string, value?: string): number =>
       resources.filter((one) => one.type === type && (key === undefined || is(one.props[key], value))).length;
-    for (const [type, why] of [...stores, ...(platform ? shared : records)]) {
+    for (const [type, why] of [...stores, ...beyond(owner)]) {
       const found = count(type);
       if (found === 1) continue;
       yield {

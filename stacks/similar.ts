@@ -4,7 +4,7 @@
 export function similar(word: string, words: readonly string[]): string[] {
   const limit = word.length < 4 ? 1 : 2;
   return words
-    .map((other) => ({ other, changes: distance(word.toLowerCase(), other) }))
+    .map((other) => ({ other, changes: distance(word.toLowerCase(), other.toLowerCase()) }))
     .filter(({ other, changes }) => changes <= limit || other.startsWith(word))
     .sort((one, two) => one.changes - two.changes)
     .slice(0, 3)

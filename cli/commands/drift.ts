@@ -1,4 +1,5 @@
 // tenant drift [ID…|--all]: what somebody changed from outside, and putting it back.
+import { placementOfPlatform } from "../../providers/clients/placements.ts";
 import { Command } from "commander";
 import type { Difference } from "../drift/difference.ts";
 import type { Found } from "../drift/look.ts";
@@ -62,7 +63,7 @@ async function ofOne(id: string, options: Options): Promise<Found[]> {
   const words = wordsOf(await jobOf(options), options);
   const { look } = await import("../drift/look.ts");
   const progress = await beginProgress(
-    `${options.repair ? "Repairing" : "Looking at"} ${id === "platform" ? "the platform" : `tenant ${id}`}`,
+    `${options.repair ? "Repairing" : "Looking at"} ${isPlatform(id) ? id : `tenant ${id}`}`,
   );
   try {
     const found = await withInterrupts(() => look(id, options.repair === true, progress)).finally(progress.end);
@@ -115,7 +116,7 @@ async function noteRepair(ids: readonly string[]): Promise<void> {
 
 /** For a person: what was put back, and what differs. */
 function described(id: string, { drift: left, repaired = [] }: Found): string {
-  const title = id === "platform" ? "The platform" : `Tenant ${id}`;
+  const title = id === "platform" ? "The platform" : isPlatform(id) ? `The stack ${id}` : `Tenant ${id}`;
   const back = repaired.length > 0 ? [lines(`${title}: put back`, repaired)] : [];
   if (left.length > 0) return [...back, lines(`${title}: ${count(left)}`, left)].join("\n");
   const end = repaired.length > 0 ? ` again: ${count(repaired)} put back.` : ".";
@@ -130,3 +131,5 @@ function lines(title: string, all: readonly Difference[]): string {
   });
   return [title, ...rows].join("\n");
 }
+
+const isPlatform = (id: string): boolean => placementOfPlatform(id) !== undefined;

@@ -14,6 +14,8 @@ interface Listed {
   /** Why it is suspended; empty when it is not, or nobody said. */
   readonly suspension_reason: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Which set of the four stores it lives on. */
+  readonly placement: string;
   readonly networks: readonly string[];
   readonly verified_at: string | null;
   readonly created_at: string;
@@ -22,7 +24,7 @@ interface Listed {
 export function listCommand(): Command {
   return new Command("list")
     .description("the registered tenants")
-    .option("--select <labels>", "only those whose labels say so: k=v, k!=v or k, with commas for and")
+    .option("--select <labels>", "only those whose labels, or placement, say so: k=v, k!=v or k, with commas for and")
     .option("--json", "print JSON")
     .addHelpText(
       "after",
@@ -37,25 +39,31 @@ Example: npm run tenant -- list --select 'plan=gold,region!=us'`,
 }
 
 async function list({ select, json }: Options): Promise<void> {
-  const { matches, parseSelection } = await import("../fleet/selection.ts");
+  const { matches, parseSelection, selectable } = await import("../fleet/selection.ts");
   const conditions = select === undefined ? [] : parseSelection(select);
   const { useStackConfig } = await import("../environment.ts");
   await useStackConfig("platform");
   const { say, sayJson, table } = await import("../output.ts");
-  const tenants = (await listed()).filter(({ labels }) => matches(conditions, labels));
+  const tenants = (await listed()).filter(({ labels, placement }) =>
+    matches(conditions, selectable(labels, placement)),
+  );
   if (json) return sayJson(tenants);
   if (select !== undefined && tenants.length === 0) return say(`No tenant has labels that match ${select}.`);
   if (tenants.length === 0)
     return say("No tenant yet. Make one: npm run tenant -- provision ID --network 10.12.0.0/16");
-  const rows = tenants.map(({ id, status, suspension_reason: reason, labels, networks, verified_at, created_at }) => [
+  const { defaultPlacement } = await import("../../providers/clients/placements.ts");
+  const placed = tenants.some(({ placement }) => placement !== defaultPlacement);
+  const rows = tenants.map(({ id, status, suspension_reason: reason, placement, ...tenant }) => [
     id,
+    ...(placed ? [placement] : []),
     reason === "" ? status : `${status}\n${reason}`,
-    lines(labels),
-    networks.join("\n"),
-    minutes(verified_at),
-    minutes(created_at),
+    lines(tenant.labels),
+    tenant.networks.join("\n"),
+    minutes(tenant.verified_at),
+    minutes(tenant.created_at),
   ]);
-  say(await table(["tenant", "status", "labels", "networks", "verified (UTC)", "created (UTC)"], rows));
+  const head = ["status", "labels", "networks", "verified (UTC)", "created (UTC)"];
+  say(await table(["tenant", ...(placed ? ["placement"] : []), ...head], rows));
 }
 
 async function listed(): Promise<Listed[]> {
@@ -67,21 +75,23 @@ async function listed(): Promise<Listed[]> {
       status: row.status,
       suspension_reason: row.suspension_reason,
       labels: row.labels,
+      placement: row.placement,
       networks: row.networks,
       verified_at: row.verified_at?.toISOString() ?? null,
       created_at: row.created_at.toISOString(),
     }));
-    const { rows } = await client.query<{ id: string; networks: string[]; reserved_at: Date }>(
-      `SELECT tenant_id AS id, reserved_at,
+    const { rows } = await client.query<{ id: string; networks: string[]; placement: string; reserved_at: Date }>(
+      `SELECT tenant_id AS id, placement, reserved_at,
          ARRAY(SELECT network::text FROM public.reservation_networks n WHERE n.tenant_id = r.tenant_id) AS networks
        FROM public.reservations r
        WHERE NOT EXISTS (SELECT FROM public.tenants t WHERE t.tenant_id = r.tenant_id)`,
     );
-    const incomplete = rows.map(({ id, networks, reserved_at }): Listed => ({
+    const incomplete = rows.map(({ id, networks, placement, reserved_at }): Listed => ({
       id,
       status: "incomplete",
       suspension_reason: "",
       labels: {},
+      placement,
       networks,
       verified_at: null,
       created_at: reserved_at.toISOString(),

@@ -4,6 +4,7 @@ import { Command, InvalidArgumentError } from "commander";
 interface Options {
   readonly network: readonly string[];
   readonly octet?: string;
+  readonly placement?: string;
   readonly set: Readonly<Record<string, string>>;
   readonly json?: true;
 }
@@ -19,6 +20,7 @@ export function newCommand(): Command {
       [],
     )
     .option("--octet <number>", "short for --network 10.<number>.0.0/16")
+    .option("--placement <name>", "where it is to live, if not on the default placement: npm run tenant -- placements")
     .option("--set <key=value>", "a setting, such as bucketQuota=1073741824; repeat it for more", setting, {})
     .option("--json", "print what was written as JSON")
     .addHelpText(
@@ -40,7 +42,11 @@ function setting(text: string, before: Readonly<Record<string, string>>): Readon
 
 async function create(id: string | undefined, options: Options): Promise<void> {
   const { writeNewTenant } = await import("../onboarding/new-tenant.ts");
-  const written = await writeNewTenant({ ...options, id });
+  const written = await writeNewTenant({
+    ...options,
+    id,
+    set: { ...options.set, ...(options.placement === undefined ? {} : { placement: options.placement }) },
+  });
   const { note, say, sayJson } = await import("../output.ts");
   const { file, unasked, text } = written;
   if (options.json) {

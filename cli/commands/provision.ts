@@ -5,6 +5,7 @@ import type { Report } from "../verify/report.ts";
 interface Options {
   readonly network: readonly string[];
   readonly octet?: string;
+  readonly placement?: string;
   readonly json?: true;
 }
 
@@ -19,6 +20,7 @@ export function provisionCommand(): Command {
       [],
     )
     .option("--octet <number>", "short for --network 10.<number>.0.0/16")
+    .option("--placement <name>", "where it is to live, if not on the default placement: npm run tenant -- placements")
     .option("--json", "print the outcome and the verification report as JSON")
     .addHelpText(
       "after",
@@ -32,12 +34,16 @@ Example: npm run tenant -- provision initech --network 10.14.0.0/16 --network fd
     .action(provision);
 }
 
-async function provision(id: string, { network, octet, json }: Options): Promise<void> {
+async function provision(id: string, { network, octet, placement, json }: Options): Promise<void> {
   const { withInterrupts } = await import("../engine/interrupt.ts");
   const { provisionTenant } = await import("../engine/provision.ts");
   const { planStackFile } = await import("../engine/stack-file.ts");
   const { beginProgress } = await import("../progress.ts");
-  const edit = await planStackFile(id, { networks: network, ...(octet === undefined ? {} : { octet }) });
+  const edit = await planStackFile(id, {
+    networks: network,
+    ...(octet === undefined ? {} : { octet }),
+    ...(placement === undefined ? {} : { settings: { placement } }),
+  });
   const progress = await beginProgress(`Provisioning tenant ${id}`);
   const outcome = await withInterrupts(() => provisionTenant(edit, progress)).finally(progress.end);
 

@@ -16,7 +16,7 @@ export function candidatesScript(commands: readonly CompletedCommand[], checkout
   for __file in ${quoted(join(checkout, "stacks"))}/Pulumi.*.yaml; do
     __file=\${__file##*/Pulumi.}
     __file=\${__file%.yaml}
-    case $__file in platform | '*') ;; *) printf '%s\\n' "$__file" ;; esac
+    case $__file in platform | platform-* | '*') ;; *) printf '%s\\n' "$__file" ;; esac
   done
 }
 

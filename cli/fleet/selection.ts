@@ -43,3 +43,6 @@ export function matches(conditions: readonly Condition[], labels: Labels): boole
     return is === "equals" ? own === value : own !== value;
   });
 }
+
+/** What `--select` looks at: a tenant's labels, and its placement as if that were one. */
+export const selectable = (labels: Labels, placement: string): Labels => ({ ...labels, placement });

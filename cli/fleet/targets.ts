@@ -7,7 +7,7 @@ import { configuredTenants, similar } from "../tenants.ts";
 import type { Change } from "./changed.ts";
 import type { FleetOptions } from "./options.ts";
 import type { Order } from "./scheduler.ts";
-import { matches, parseSelection, type Condition } from "./selection.ts";
+import { matches, parseSelection, selectable, type Condition } from "./selection.ts";
 
 /**
  * Where the tenants of a command are found: `files` in stacks/ (what is to be made); `registry` in the platform database (what is
@@ -78,11 +78,20 @@ async function candidates(source: Source, withPlatform: boolean): Promise<Candid
   if (source !== "files") return recorded(source);
   const { stacksWithFiles } = await import("../engine/preview.ts");
   const { labelsOf } = await import("../engine/stack-file.ts");
+  const { placementInFile } = await import("../placement.ts");
+  // What is no placement is that stack's to report.
+  const placementIn = (id: string): string => {
+    try {
+      return placementInFile(id);
+    } catch {
+      return "";
+    }
+  };
   return (
     stacksWithFiles()
       // A file of a wrong name too: what is wrong with it is said where it is read.
       .filter((id) => withPlatform || !isPlatform(id))
-      .map((id) => ({ id, labels: labelsOf(id) }))
+      .map((id) => ({ id, labels: selectable(labelsOf(id), placementIn(id)) }))
   );
 }
 
@@ -90,13 +99,16 @@ async function recorded(source: Source): Promise<Candidate[]> {
   const { withPlatform } = await import("../../providers/clients/platform-db.ts");
   const { listTenants } = await import("../../providers/clients/registry.ts");
   return withPlatform(async (client) => {
-    const registered = (await listTenants(client)).map(({ tenant_id: id, labels }) => ({ id, labels }));
+    const registered = (await listTenants(client)).map(({ tenant_id: id, labels, placement }) => ({
+      id,
+      labels: selectable(labels, placement),
+    }));
     if (source === "registry") return registered;
-    const { rows } = await client.query<{ id: string }>(
-      `SELECT tenant_id AS id FROM public.reservations r
+    const { rows } = await client.query<{ id: string; placement: string }>(
+      `SELECT tenant_id AS id, placement FROM public.reservations r
        WHERE NOT EXISTS (SELECT FROM public.tenants t WHERE t.tenant_id = r.tenant_id) ORDER BY 1`,
     );
-    return [...registered, ...rows.map(({ id }) => ({ id, labels: {} }))];
+    return [...registered, ...rows.map(({ id, placement }) => ({ id, labels: selectable({}, placement) }))];
   });
 }
 
@@ -132,7 +144,7 @@ function selected(
     throw new Problem(
       "selection-empty",
       `No tenant has labels that match --select ${select}. Nothing was done. Labels that there are: ${[...new Set(known)].sort().join(", ") || "none"}. ` +
-        `A tenant's labels are set in its stack file, such as tenant-storage:labels: {plan: gold}`,
+        `A tenant's labels are set in its stack file, such as tenant-storage:labels: {plan: gold}; its placement counts as one`,
     );
   }
   if (change === undefined) return labelled;

@@ -1,8 +1,9 @@
 // What somebody should look at, worst first.
+import { defaultPlacement } from "../../providers/clients/placements.ts";
 import { age, between, bytes, count, day, percent } from "./format.ts";
 import type { Drift, Fleet, TenantState } from "./fleet.ts";
 import { storeNames } from "./sizes.ts";
-import { storeTitles } from "./titles.ts";
+import { storeTitle, storeTitles } from "./titles.ts";
 
 /** `bad`: a guarantee does not hold, or nobody knows that it does. `warn`: it will want work. */
 export type Severity = "bad" | "warn";
@@ -31,15 +32,16 @@ export function attention(fleet: Fleet): Attention[] {
   const found = [
     ...fleet.stores
       .filter(({ problem }) => problem !== "")
-      .map(({ store, answered, problem }): Attention => ({
+      .map(({ store, placement, answered, problem }): Attention => ({
         tenant: "",
         severity: answered ? "warn" : "bad",
-        what: `${storeTitles[store]} ${answered ? "is not fully known" : "did not answer"}: ${problem}`,
-        command: answered ? "" : "npm run stores -- status",
+        what: `${storeTitle(store, placement)} ${answered ? "is not fully known" : "did not answer"}: ${problem}`,
+        command: answered || placement !== defaultPlacement ? "" : "npm run stores -- status",
       })),
     // A leak before a setting that differs, whoever's.
     ...fleet.tenants.flatMap((tenant) => verificationProblems(tenant, fleet.generated_at)),
     ...driftProblems("", "platform", fleet.platform_drift),
+    ...fleet.placements.flatMap(({ stack, drift }) => driftProblems("", stack, drift)),
     ...fleet.tenants.flatMap((tenant) => [...driftProblems(tenant.id, tenant.id, tenant.drift), ...full(tenant)]),
     ...fleet.incomplete.map(({ id, reserved_at }): Attention => ({
       tenant: id,
@@ -85,7 +87,7 @@ function verificationProblems({ id, verifications }: TenantState, now: string): 
 function driftProblems(tenant: string, stack: string, drift: Drift | null): Attention[] {
   if (drift === null || drift.outcome === "none") return [];
   const command = `npm run tenant -- drift ${stack}`;
-  const of = tenant === "" ? "the platform: " : "";
+  const of = tenant !== "" ? "" : stack === "platform" ? "the platform: " : `${stack}: `;
   if (drift.outcome === "failed")
     return [{ tenant, severity: "warn", what: `${of}looking for drift failed: ${drift.problem}`, command }];
   const [first] = drift.findings;

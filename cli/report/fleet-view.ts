@@ -7,7 +7,7 @@ import { html, type Html, type Part } from "./html.ts";
 import { matrix } from "./matrix.ts";
 import { ago, attentionList, badge, instant, numeric, table, tenantLink } from "./parts.ts";
 import { storeNames, type StoreName } from "./sizes.ts";
-import { storeTitles } from "./titles.ts";
+import { storeTitle, storeTitles } from "./titles.ts";
 
 /** The list of what needs attention is folded after so many. */
 const listed = 12;
@@ -150,9 +150,9 @@ function oldestSecret({ credentials }: TenantState, now: string): Part {
 function servers(fleet: Fleet): Html {
   const { versions, audit, platform_drift: drift } = fleet;
   const rows = fleet.stores.map(
-    ({ store, answered, version, problem }) =>
+    ({ store, placement, answered, version, problem }) =>
       html`<tr>
-        <th scope="row">${storeTitles[store]}</th>
+        <th scope="row">${storeTitle(store, placement)}</th>
         <td>${answered ? badge(problem === "" ? "ok" : "warn", "Answers") : badge("bad", "No answer")}</td>
         <td>${version || "–"}</td>
         <td class="text">${problem}</td>
@@ -177,6 +177,13 @@ function servers(fleet: Fleet): Html {
         <dt>Drift of the platform</dt>
         <dd>${driftBadge(drift)}${drift && html` ${ago(drift.at, fleet.generated_at)}`}</dd>
       </div>
+      ${fleet.placements.map(
+        (one) =>
+          html`<div>
+            <dt>Drift of the platform on ${one.placement}</dt>
+            <dd>${driftBadge(one.drift)}${one.drift && html` ${ago(one.drift.at, fleet.generated_at)}`}</dd>
+          </div>`,
+      )}
     </dl>
     ${rows.length > 0 && table("Stores", "servers", ["Store", "State", "Version", "Note"], rows)}
   </section>`;

@@ -5,7 +5,9 @@ import type { Client } from "pg";
 import type { Secret } from "../../components/rotation.ts";
 import type { EventDetails } from "../../providers/clients/audit.ts";
 import { driftResults, type DriftResult } from "../../providers/clients/drift-results.ts";
+import { platformStack } from "../../providers/clients/placements.ts";
 import { schemaVersion } from "../../providers/clients/platform-db.ts";
+import { preparedPlacements } from "../../providers/clients/prepared.ts";
 import { listTenants, type TenantRow } from "../../providers/clients/registry.ts";
 import { root } from "../../toolchain/paths.ts";
 import type { Report } from "../verify/report.ts";
@@ -50,6 +52,8 @@ export interface TenantState {
   readonly status: "active" | "suspended";
   readonly suspension_reason: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Which set of the four stores it lives on. */
+  readonly placement: string;
   readonly networks: readonly string[];
   readonly endpoints: Readonly<Record<string, unknown>>;
   readonly age_public_key: string;
@@ -79,6 +83,8 @@ export interface Fleet {
   readonly audit: { readonly signed: number; readonly by_type: Readonly<Record<string, number>> };
   /** Of the platform stack. */
   readonly platform_drift: Drift | null;
+  /** The other placements that tenants may live on, with the drift of their platform stacks. */
+  readonly placements: readonly { readonly placement: string; readonly stack: string; readonly drift: Drift | null }[];
 }
 
 /** How many events a tenant's time line has. */
@@ -104,6 +110,7 @@ export async function readFleet(client: Client, only: readonly string[] = []): P
     status: row.status,
     suspension_reason: row.suspension_reason,
     labels: row.labels,
+    placement: row.placement,
     networks: row.networks,
     endpoints: row.endpoints,
     age_public_key: row.age_public_key,
@@ -125,6 +132,10 @@ export async function readFleet(client: Client, only: readonly string[] = []): P
     ended: only.length > 0 ? [] : await endedTenants(client),
     audit: await counted(client),
     platform_drift: driftOf(drift.get("platform")),
+    placements: (await preparedPlacements(client)).map((placement) => {
+      const stack = platformStack(placement);
+      return { placement, stack, drift: driftOf(drift.get(stack)) };
+    }),
   };
 }
 

@@ -1,5 +1,7 @@
 // Everything a report shows: the platform database first, then the stores.
+import { defaultPlacement } from "../../providers/clients/placements.ts";
 import { withPlatform } from "../../providers/clients/platform-db.ts";
+import { inPlacement } from "../../providers/clients/stack-scope.ts";
 import { withoutSecrets } from "../errors.ts";
 import { readFleet, type Fleet } from "./fleet.ts";
 import type { SizeChoice } from "./size-choices.ts";
@@ -17,14 +19,23 @@ export interface GatherOptions {
  */
 export async function gather({ only = [], sizes: choice }: GatherOptions): Promise<Fleet> {
   const fleet = await withPlatform((client) => readFleet(client, only));
-  const { stores, sizes } = await storeSizes(
-    fleet.tenants.map(({ id }) => id),
-    choice,
+  const placements = [...new Set([defaultPlacement, ...fleet.tenants.map(({ placement }) => placement)])].sort(
+    (one, two) => Number(two === defaultPlacement) - Number(one === defaultPlacement) || one.localeCompare(two, "en"),
   );
+  const asked = await Promise.all(
+    placements.map(async (placement) => {
+      const ids = fleet.tenants.flatMap((tenant) => (tenant.placement === placement ? [tenant.id] : []));
+      return { placement, ...(await inPlacement(placement, () => storeSizes(ids, choice))) };
+    }),
+  );
+  const answers = new Map(asked.map((one) => [one.placement, one]));
   return cleared({
     ...fleet,
-    stores,
-    tenants: fleet.tenants.map((tenant) => ({ ...tenant, sizes: sizes(tenant.id) })),
+    stores: asked.flatMap(({ stores }) => stores),
+    tenants: fleet.tenants.map((tenant) => ({
+      ...tenant,
+      sizes: answers.get(tenant.placement)?.sizes(tenant.id) ?? {},
+    })),
   });
 }
 

@@ -80,7 +80,7 @@ function verifications({ tenants }: Fleet, gauge: Make): void {
   }
 }
 
-function drift({ tenants, platform_drift }: Fleet, gauge: Make): void {
+function drift({ tenants, placements, platform_drift }: Fleet, gauge: Make): void {
   const at = gauge("drift_checked_timestamp_seconds", "When somebody last looked for drift of the stack.", "tenant");
   const found = gauge(
     "drift_differences",
@@ -88,7 +88,8 @@ function drift({ tenants, platform_drift }: Fleet, gauge: Make): void {
     "tenant",
   );
   const failed = gauge("drift_check_failed", "1: the last look for drift failed.", "tenant");
-  const stacks = [...tenants, { id: "platform", drift: platform_drift }];
+  const platforms = placements.map(({ stack: id, drift: last }) => ({ id, drift: last }));
+  const stacks = [...tenants, { id: "platform", drift: platform_drift }, ...platforms];
   for (const { id: tenant, drift: last } of stacks) {
     if (last === null) continue;
     at.set({ tenant }, seconds(last.at));
@@ -101,8 +102,10 @@ function drift({ tenants, platform_drift }: Fleet, gauge: Make): void {
 const itemsOf = { minio: "objects", postgresql: "", qdrant: "points", redis: "keys" } as const;
 
 function sizes({ stores, tenants }: Fleet, gauge: Make): void {
-  const up = gauge("store_up", "1: the store answered the administrator.", "store");
-  for (const { store, answered } of stores) up.set({ store }, answered ? 1 : 0);
+  const up = gauge("store_up", "1: the store answered the administrator.", "store", "placement");
+  for (const { store, placement, answered } of stores) up.set({ store, placement }, answered ? 1 : 0);
+  const lives = gauge("placement_info", "Where the tenant lives; always 1.", "tenant", "placement");
+  for (const { id: tenant, placement } of tenants) lives.set({ tenant, placement }, 1);
   const bytes = gauge("size_bytes", "Bytes that the tenant holds in the store.", "tenant", "store");
   const items = gauge(
     "items",

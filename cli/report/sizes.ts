@@ -1,7 +1,7 @@
 // What every tenant holds in each store: asked of the servers as the administrator, for all tenants together wherever the server
 // can answer so. A store that does not answer in time is named and left out.
 import { tenantNames, type TenantNames } from "../../components/names.ts";
-import { servers, type Servers } from "../../providers/clients/servers.ts";
+import { currentPlacement, servers, type Servers } from "../../providers/clients/servers.ts";
 import { withoutSecrets } from "../errors.ts";
 import { sizedStores } from "./sized-stores.ts";
 import type { SizeChoice } from "./size-choices.ts";
@@ -23,6 +23,8 @@ export type TenantSizes = Readonly<Partial<Record<StoreName, StoreSize>>>;
 /** How a store answered. */
 export interface StoreAnswer {
   readonly store: StoreName;
+  /** Whose store it is. */
+  readonly placement: string;
   readonly answered: boolean;
   /** The server's; empty when it did not say. */
   readonly version: string;
@@ -63,15 +65,16 @@ export async function storeSizes(
 }
 
 async function ask(store: StoreName, names: readonly TenantNames[], choice: "fast" | "all", all?: Servers) {
+  const placement = currentPlacement();
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(), patience[choice]);
   try {
     const work = sizedStores[store](all ?? servers(), names, { signal: limit.signal, walk: choice === "all" });
     const { version, sizes, problem = "" } = await Promise.race([work, aborted(limit.signal, patience[choice])]);
-    return { answer: { store, answered: true, version, problem }, sizes };
+    return { answer: { store, placement, answered: true, version, problem }, sizes };
   } catch (error) {
     const problem = withoutSecrets((error as Error).message).slice(0, 500);
-    return { answer: { store, answered: false, version: "", problem }, sizes: new Map<string, StoreSize>() };
+    return { answer: { store, placement, answered: false, version: "", problem }, sizes: new Map<string, StoreSize>() };
   } finally {
     clearTimeout(timer);
   }

@@ -70,18 +70,17 @@ export async function tenantStack(settings: Parameters<typeof tenantProgram>[0] 
 }
 
 /** What the platform's stack makes. */
-export async function platformStack(): Promise<Made[]> {
+export async function platformStack(placement = "default"): Promise<Made[]> {
+  const stack = placement === "default" ? "platform" : `platform-${placement}`;
   const program = () =>
     void new Platform(
-      "platform",
-      { placement: "default", operatorNetworks: ["127.0.0.0/8", "::1/128"], recipients: [] },
+      stack,
+      { placement, operatorNetworks: ["127.0.0.0/8", "::1/128"], recipients: [] },
       { providers: Object.values(nativeProviders()) },
     );
   const all = (await register(answers("canary"), program)).map((one) => made(one, "canary"));
-  return all.map((one) => ({
-    ...one,
-    needs: one.needs.map((urn) => urn.replace(/^urn:pulumi:[^:]+/, "urn:pulumi:platform")),
-  }));
+  const here = (urn: string) => urn.replace(/^urn:pulumi:[^:]+/, `urn:pulumi:${stack}`);
+  return all.map((one) => ({ ...one, urn: here(one.urn), needs: one.needs.map(here) }));
 }
 
 /** Whether it is of that type. The program's component Database has the name of the plugin's resource. */

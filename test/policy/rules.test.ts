@@ -47,6 +47,11 @@ describe("the real program passes", () => {
   it("for the platform and its canary", () => {
     expect(verdicts(platform)).toEqual([]);
   });
+  it("for the platform of another placement, which has no database of records", async () => {
+    const there = await platformStack("eu-2");
+    expect(verdicts(there)).toEqual([]);
+    expect(there.some((one) => one.props["name"] === "platform")).toBe(false);
+  });
   it("in a preview, whichever value is not known yet", () => {
     for (const stack of [tenant, suspended, platform]) {
       for (const [what, all] of unknownOneByOne(stack)) {

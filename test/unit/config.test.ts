@@ -446,10 +446,11 @@ describe("the platform stack", () => {
       placement: "default",
     });
     expect(read({ recipients: JSON.stringify([recovery]) })).toMatchObject({ recipients: [recovery] });
-    expect(read({})).toEqual({ operatorNetworks: ["127.0.0.0/8", "::1/128"], recipients: [] });
+    expect(read({})).toEqual({ operatorNetworks: ["127.0.0.0/8", "::1/128"], recipients: [], placement: "default" });
     expect(read({ ...engineDefaults(), pgHost: "db" }, ["tenant-storage:pgHost"])).toEqual({
       operatorNetworks: ["127.0.0.0/8", "::1/128"],
       recipients: [],
+      placement: "default",
     });
   });
 
@@ -462,6 +463,17 @@ describe("the platform stack", () => {
     ["operatorNetwork", "[]", /^operatorNetwork: no such setting\. Did you mean operatorNetworks\?$/],
   ])("%s = %s is refused", (key, value, expected) => {
     expect(problems(() => read({ [key]: value }))).toEqual([expect.stringMatching(expected)]);
+  });
+
+  it("is of the placement that its name says", () => {
+    const of = (stack: string, placement: string) => () =>
+      platformSettings(stack, namespaced({ placement }), { secretKeys: [] });
+    expect(of("platform-eu-2", "eu-2")().placement).toBe("eu-2");
+    expect(of("platform-eu-2", "default")).toThrow(
+      "placement: is default, and the stack platform-eu-2 is that of placement eu-2: set it to eu-2, or use the stack platform",
+    );
+    expect(of("platform", "eu-2")).toThrow("or use the stack platform-eu-2");
+    expect(of("platform-eu-2", "EU 2")).toThrow("placement: must be the name of a placement");
   });
 
   it("names no server unless encrypted", () => {

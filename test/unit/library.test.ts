@@ -19,10 +19,14 @@ describe("arguments", () => {
     const defaults = Object.fromEntries(
       documented.map(([, value = "", name = ""]) => [name, JSON.parse(value) as unknown]),
     );
-    const { networks, network: _, octet: __, id, placement, ...completed } = { ...settings(minimal) } as Record<
-      string,
-      unknown
-    >;
+    const {
+      networks,
+      network: _,
+      octet: __,
+      id,
+      placement,
+      ...completed
+    } = { ...settings(minimal) } as Record<string, unknown>;
     // The placement is the stack's configuration's to say: it is also where the providers connect to.
     expect({ networks, id, placement }).toEqual({ networks: ["10.12.0.0/16"], id: "acme", placement: "default" });
     expect(completed).toEqual(defaults);

@@ -107,6 +107,7 @@ export const outputs: Readonly<Record<string, Outputs>> = {
   [ours("PlatformSchema")]: nothing,
   [ours("TenantTemplate")]: nothing,
   [ours("PgHbaClosing")]: nothing,
+  [ours("Placement")]: nothing,
 };
 
 /** The same providers in a preview of what does not exist yet: nothing computed is known. */
