@@ -115,8 +115,8 @@ export async function draftStackFile(
   const document = edited(id, before, request);
   const networks = request.networks.map((one) => ` --network ${one}`).join("");
   const octet = request.octet === undefined ? "" : ` --octet ${request.octet}`;
-  const placed =
-    request.settings?.["placement"] === undefined ? "" : ` --placement ${String(request.settings["placement"])}`;
+  const placement = request.settings?.["placement"];
+  const placed = typeof placement === "string" ? ` --placement ${placement}` : "";
   const again = `npm run tenant -- provision ${id}${networks}${octet}${placed}`;
   const edit = { id, before, after: document.toString(), again };
   const { SettingsError, tenantSettings } = await import("../../stacks/config.ts");
