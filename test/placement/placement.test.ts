@@ -1,6 +1,6 @@
 // Two sets of the four stores, real ones: the tests' own is the default placement, another is eu-2. A tenant on each, by the real
 // engine; then one placement loses a server.
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { stringify } from "yaml";
@@ -8,7 +8,7 @@ import type { Connection } from "../../cli/connection.ts";
 import { storesEnv } from "../../local/environment.ts";
 import { resetStores, startStores, stopStores } from "../../local/lifecycle.ts";
 import { tenantNames } from "../../components/names.ts";
-import { placementVariable } from "../../providers/clients/placements.ts";
+import { placementVariable, platformStack } from "../../providers/clients/placements.ts";
 import { withAdmin } from "../../providers/clients/postgresql.ts";
 import { qdrantClient } from "../../providers/clients/qdrant.ts";
 import { servers, serverVariables, type Servers } from "../../providers/clients/servers.ts";
@@ -17,7 +17,7 @@ import { tracesOf } from "../../providers/clients/traces.ts";
 import { localDir } from "../../toolchain/paths.ts";
 import { platformUp } from "../support/platform.ts";
 import { testPorts } from "../support/ports.ts";
-import { checkout, initStack, pulumi, removeStack, run, setConfig } from "../support/pulumi.ts";
+import { initStack, pulumi, removeStack, run, setConfig } from "../support/pulumi.ts";
 
 const folder = join(localDir, "test", "placement");
 const stores = { dir: join(folder, "stores"), ports: testPorts(7000) };
@@ -25,7 +25,11 @@ const file = join(folder, "placements.yaml");
 // The audit log outlives a tenant: ids of their own for each run.
 const stamp = Date.now().toString(36);
 const [here, there] = [`home${stamp}`, `away${stamp}`];
-const platform = "platform-eu-2";
+// The platform database of the tests knows those of earlier runs.
+const placement = `eu-${stamp}`;
+const platform = platformStack(placement);
+/** Whether the last test has taken all away. */
+let gone = false;
 
 const tenant = (...args: string[]) =>
   run(process.execPath, ["cli/tenant.ts", ...args], { TENANT_PLACEMENTS_FILE: file });
@@ -48,15 +52,16 @@ beforeAll(async () => {
   const variables = Object.fromEntries(
     Object.entries(storesEnv(stores)).filter(([name]) => serverVariables.includes(name)),
   );
-  writeFileSync(file, stringify({ "eu-2": variables }), { mode: 0o600 });
-  for (const [name, value] of Object.entries(variables)) process.env[placementVariable("eu-2", name)] = value;
-  all = await inPlacement("eu-2", async () => servers());
-  for (const name of serverVariables) Reflect.deleteProperty(process.env, placementVariable("eu-2", name));
+  writeFileSync(file, stringify({ [placement]: variables }), { mode: 0o600 });
+  for (const [name, value] of Object.entries(variables)) process.env[placementVariable(placement, name)] = value;
+  all = await inPlacement(placement, async () => servers());
+  for (const name of serverVariables) Reflect.deleteProperty(process.env, placementVariable(placement, name));
   secrets = [all.minio.user, all.minio.password, all.postgresql.password, all.qdrant.apiKey, all.redis.url.password];
   await initStack(here, { id: here, network: ["10.94.0.0/16"], labels: { plan: "gold" } });
-  await initStack(there, { id: there, network: ["10.95.0.0/16"], placement: "eu-2", qdrantVectorSize: 2 });
+  await initStack(there, { id: there, network: ["10.95.0.0/16"], placement, qdrantVectorSize: 2 });
 });
 afterAll(async () => {
+  if (!gone) await tenant("destroy", here, there, "--confirm", `${here},${there}`);
   for (const stack of [here, there, platform]) await removeStack(stack);
   await resetStores(stores);
   rmSync(folder, { recursive: true, force: true });
@@ -65,12 +70,12 @@ afterAll(async () => {
 it("a tenant waits until its placement is prepared, and is told how; one that nobody named is refused", async () => {
   const early = await tenant("up", there);
   expect(early.code).not.toBe(0);
-  expect(early.all).toContain("eu-2 is not prepared");
+  expect(early.all).toContain(`${placement} is not prepared`);
   expect(early.all).toContain(`npm run tenant -- up ${platform}`);
   expect(await traces(there, all)).toEqual([]);
   const unnamed = await pulumi(["preview", "--stack", there]);
   expect(unnamed.code).not.toBe(0);
-  expect(unnamed.all).toContain("There is no placement eu-2 here");
+  expect(unnamed.all).toContain(`There is no placement ${placement} here`);
 });
 
 it("up prepares it, and makes a tenant on each", async () => {
@@ -81,14 +86,14 @@ it("up prepares it, and makes a tenant on each", async () => {
     prepared: boolean;
     tenants: number;
   }[];
-  expect(stored.find(({ placement }) => placement === "eu-2")).toMatchObject({
+  expect(stored.find((one) => one.placement === placement)).toMatchObject({
     prepared: true,
     tenants: 1,
     problem: "",
   });
   const listed = JSON.parse(await done("list", "--json")) as { id: string; placement: string }[];
   const places = Object.fromEntries(listed.map(({ id, placement }) => [id, placement]));
-  expect([places[here], places[there]]).toEqual(["default", "eu-2"]);
+  expect([places[here], places[there]]).toEqual(["default", placement]);
   // By its credentials each reaches its own servers.
   const [one, other] = await Promise.all(
     [here, there].map(async (id) => JSON.parse(await done("credentials", id, "--json")) as Connection),
@@ -109,13 +114,13 @@ it("up prepares it, and makes a tenant on each", async () => {
 it("no credential of a placement is in a state, also not encrypted", async () => {
   for (const stack of [platform, there]) {
     const { stdout } = await pulumi(["stack", "export", "--show-secrets", "--stack", stack]);
-    expect(stdout).toContain("TENANT_PLACEMENT_EU_2_PGPASSWORD");
+    expect(stdout).toContain(placementVariable(placement, "PGPASSWORD"));
     for (const secret of secrets) expect(stdout).not.toContain(secret);
   }
 });
 
 it("verification, selection and drift follow", async () => {
-  const verified = JSON.parse(await done("verify", "--select", "placement=eu-2", "--json")) as {
+  const verified = JSON.parse(await done("verify", "--select", `placement=${placement}`, "--json")) as {
     tenants: { id: string }[];
   };
   expect(JSON.stringify(verified)).toContain(there);
@@ -134,19 +139,18 @@ it("a tenant does not move: another placement is refused, in a preview and befor
   await setConfig(there, "placement", "default");
   const preview = await pulumi(["preview", "--stack", there]);
   expect(preview.code).not.toBe(0);
-  expect(preview.all).toContain("lives on eu-2: its data do not move by themselves");
+  expect(preview.all).toContain(`lives on ${placement}: its data do not move by themselves`);
   expect(preview.all).toContain(`npm run tenant -- export ${there} --to FOLDER`);
   const verify = await tenant("verify", there);
-  expect(verify.all).toContain(`pulumi config set --stack ${there} placement eu-2`);
+  expect(verify.all).toContain(`pulumi config set --stack ${there} placement ${placement}`);
   expect(verify.code).not.toBe(0);
-  await setConfig(there, "placement", "eu-2");
-  expect(readFileSync(join(checkout(), "stacks", `Pulumi.${there}.yaml`), "utf8")).toContain("eu-2");
+  await setConfig(there, "placement", placement);
 });
 
 it("servers and a placement at once are refused, and nobody connects", async () => {
   await setConfig(there, "redisUrl", "redis://a:b@127.0.0.1:1", "--secret");
   const { code, all: printed } = await tenant("verify", there);
-  expect(printed).toContain("servers of its own (redisUrl) and the placement eu-2");
+  expect(printed).toContain(`servers of its own (redisUrl) and the placement ${placement}`);
   expect(code).not.toBe(0);
   await pulumi(["config", "rm", "--stack", there, "redisUrl"]);
 });
@@ -158,9 +162,9 @@ it("a placement that has lost a server holds up nobody else", async () => {
   expect(printed).toContain(`npm run tenant -- verify ${there}\n`);
   expect(code).not.toBe(0);
   const metrics = await done("metrics");
-  expect(metrics).toContain(`store_up{store="redis",placement="eu-2"} 0`);
+  expect(metrics).toContain(`store_up{store="redis",placement="${placement}"} 0`);
   expect(metrics).toContain(`store_up{store="redis",placement="default"} 1`);
-  expect(metrics).toContain(`placement_info{tenant="${there}",placement="eu-2"} 1`);
+  expect(metrics).toContain(`placement_info{tenant="${there}",placement="${placement}"} 1`);
   await startStores({ ...stores, only: ["redis"] });
 });
 
@@ -183,4 +187,5 @@ it("what tenants share stays while they live there; then nothing is left on eith
     all,
   );
   expect(left.rows).toEqual([]);
+  gone = true;
 });
