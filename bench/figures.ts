@@ -62,7 +62,8 @@ export async function serverFigures(stores: StoresOptions, name: StoreName): Pro
   await setTimeout(pause * 1000);
   const after = usageOf([pid]);
   return [
-    bytes("memory", after.memory),
+    bytes("memory", after.memory.all),
+    bytes("memory that is no file's", after.memory.own),
     number("open files", readdirSync(`/proc/${pid}/fd`).length),
     number("memory mappings", readFileSync(`/proc/${pid}/maps`, "utf8").split("\n").length - 1),
     number("threads", readdirSync(`/proc/${pid}/task`).length),
@@ -76,8 +77,10 @@ export async function restartFigures(stores: StoresOptions, name: StoreName): Pr
   const only = { ...stores, only: [name] };
   await stopStores(only);
   const took = await timed(() => startStores(only), 1);
+  const { all, own } = usageOf([await pidOf(stores, name)]).memory;
   return [
     seconds("start until it answers", took),
-    bytes("memory after the start", usageOf([await pidOf(stores, name)]).memory),
+    bytes("memory after the start", all),
+    bytes("memory that is no file's, after the start", own),
   ];
 }

@@ -47,7 +47,7 @@ class Observer {
     const roots = new Set([this.pid, ...all.filter((one) => this.seen.has(keyOf(one))).map(({ pid }) => pid)]);
     const tree = withDescendants(all, roots);
     for (const one of tree) this.seen.set(keyOf(one), one);
-    const memory = tree.map(({ pid }) => memoryOf(pid));
+    const memory = tree.map(({ pid }) => memoryOf(pid).all);
     this.memory = Math.max(
       this.memory,
       memory.reduce((sum, one) => sum + one, 0),

@@ -64,8 +64,8 @@ async function inMinio(all: readonly Neighbour[]): Promise<void> {
 async function inPostgresql(all: readonly Neighbour[]): Promise<void> {
   // Its derivation is slow on purpose, and nobody logs in: one for all.
   const verifier = scramVerifier("nobody", secret());
-  await each(all, 3, ({ names: { database, role } }) =>
-    withAdmin(async (client) => {
+  await each(all, 3, async ({ names: { database, role } }) => {
+    await withAdmin(async (client) => {
       await client.query(
         `CREATE ROLE ${role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION NOBYPASSRLS NOINHERIT
          CONNECTION LIMIT 20 PASSWORD ${client.escapeLiteral(verifier)}`,
@@ -77,8 +77,10 @@ async function inPostgresql(all: readonly Neighbour[]): Promise<void> {
       await client.query(`GRANT CONNECT, CREATE, TEMPORARY ON DATABASE ${database} TO ${role}`);
       await client.query(`ALTER ROLE ${role} SET temp_file_limit = '256MB'`);
       await client.query(`ALTER ROLE CURRENT_USER IN DATABASE ${database} SET search_path = pg_catalog, pg_temp`);
-    }),
-  );
+    });
+    // A database that nobody has been in, autovacuum leaves alone.
+    await withAdmin((client) => client.query(`GRANT USAGE, CREATE ON SCHEMA public TO ${role}`), database);
+  });
   await withAdmin((client) => editHba(client, (text) => withLines(text, all)));
 }
 
@@ -100,7 +102,7 @@ async function inQdrant(all: readonly Neighbour[], vectorSize: number): Promise<
   const mode = strictMode({ ...limits, qdrantWritesPerMinute: 120_000, qdrantUnindexedFilters: false });
   await each(all, 2, async ({ id, names: { collection } }) => {
     const vectors = { size: vectorSize, distance: "Cosine" as const };
-    await client.createCollection(collection, { vectors, strict_mode_config: mode });
+    await client.createCollection(collection, { vectors, strict_mode_config: mode, shard_number: 1 });
     const jti = crypto.randomUUID();
     const point = { id: jti, vector: [1], payload: { jti, tenant: id } };
     await client.upsert(tokenStateCollection, { wait: true, points: [point] });

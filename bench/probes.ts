@@ -44,6 +44,7 @@ const postgresql: Probe = async (dir) => {
   const { postgres_password: password } = await readCredentials(first.id);
   const asTenant = (database: string) => openSession(servers().postgresql, { user: first.role, password, database });
   const catalogs = ["pg_database", "pg_authid", "pg_auth_members", "pg_db_role_setting", "pg_shdepend"];
+  const disk = await diskOf(join(dir, "postgresql"));
   return withAdmin(async (client) => {
     const one = async (expression: string, values: readonly unknown[] = []): Promise<number> =>
       Number(Object.values((await client.query<object>(`SELECT ${expression}`, [...values])).rows[0] ?? {})[0]);
@@ -54,7 +55,8 @@ const postgresql: Probe = async (dir) => {
       while ((await loaded()) === before) await setTimeout(1);
     };
     return [
-      bytes("disk", (await diskOf(join(dir, "postgresql"))).bytes),
+      bytes("disk", disk.bytes),
+      number("files and folders", disk.files),
       bytes("an empty tenant's database", await one("pg_database_size($1::text)", [templateDatabase])),
       bytes(
         "catalogs that all databases share",

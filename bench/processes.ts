@@ -54,21 +54,33 @@ export function withDescendants(all: readonly Process[], roots: ReadonlySet<numb
   return all.filter(({ pid }) => found.has(pid));
 }
 
-/** Bytes that are its own, and its part of those that it shares with others (PSS); 0 when it has ended. */
-export function memoryOf(pid: number): number {
+/** Memory of a process. Bytes. */
+export interface Memory {
+  /** All that it holds, of what it shares with others its part (PSS). */
+  readonly all: number;
+  /** What is no page of a file: the system cannot take it away when memory is short. */
+  readonly own: number;
+}
+
+/** Nothing when it has ended. */
+export function memoryOf(pid: number): Memory {
+  let text = "";
   try {
-    const found = /^Pss:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"));
-    return Number(found?.[1] ?? 0) * 1024;
+    text = readFileSync(`/proc/${pid}/smaps_rollup`, "utf8");
   } catch {
-    return 0;
+    // It has ended meanwhile.
   }
+  const field = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, "m").exec(text)?.[1] ?? 0) * 1024;
+  return { all: field("Pss"), own: field("Pss_Anon") };
 }
 
 /** Memory and processor time of servers with their children, at one moment. */
-export function usageOf(pids: readonly number[]): { readonly cpu: number; readonly memory: number } {
+export function usageOf(pids: readonly number[]): { readonly cpu: number; readonly memory: Memory } {
   const tree = hasProc ? withDescendants(everyProcess(), new Set(pids)) : [];
+  const memory = tree.map(({ pid }) => memoryOf(pid));
+  const sumOf = (part: keyof Memory): number => memory.reduce((sum, one) => sum + one[part], 0);
   return {
     cpu: tree.reduce((sum, { own, ended }) => sum + own + ended, 0),
-    memory: tree.reduce((sum, { pid }) => sum + memoryOf(pid), 0),
+    memory: { all: sumOf("all"), own: sumOf("own") },
   };
 }
