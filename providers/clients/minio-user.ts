@@ -49,15 +49,19 @@ async function serviceAccountsOf({ minio }: Servers, client: Client, user: strin
   return (accounts ?? []).map(({ accessKey }) => accessKey);
 }
 
+/** What the server answers to whom it knows. */
+const taken = ["AccessDenied", "InvalidAccessKeyId", "NoSuchBucket", "NoSuchTagSet"];
+
 /** Whether the server takes the secret. Of a user that is disabled it says nothing: true. */
 export async function acceptsSecret(servers: Servers, { user, secret }: WantedUser): Promise<boolean> {
   try {
-    await (await minioClient(servers, { user, password: secret })).listBuckets();
+    // To list the buckets, the server would look at everybody's. This it refuses, or nothing is there.
+    await (await minioClient(servers, { user, password: secret })).getBucketTagging(user);
     return true;
   } catch (error) {
-    const code = s3Code(error);
+    const code = s3Code(error) ?? "";
     if (code === "SignatureDoesNotMatch") return false;
-    if (code === "AccessDenied" || code === "InvalidAccessKeyId") return true;
+    if (taken.includes(code)) return true;
     throw error;
   }
 }
