@@ -197,4 +197,11 @@ async function requireWhole(nodes: readonly ConnectedNode[]): Promise<void> {
 export const onEveryNode = <T>(
   nodes: readonly ConnectedNode[],
   work: (node: ConnectedNode) => Promise<T>,
-): Promise<T[]> => onEvery("Redis node", nodes, work);
+): Promise<T[]> => onEvery("Redis node", nodes, nodes.length === 1 ? work : (node) => work(node).catch(goneAway));
+
+/** ioredis's own words for a server that goes away meanwhile say neither that, nor what to do. */
+function goneAway(cause: unknown): never {
+  if (!(cause instanceof Error) || !/^(Connection is closed|Stream isn't writeable)/.test(cause.message)) throw cause;
+  const told = "it went away in the middle: start it and run it again, which finishes the work on every node";
+  throw new Problem("server-unreachable", told, { cause });
+}

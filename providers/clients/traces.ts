@@ -115,7 +115,7 @@ async function cannotAsk(place: Place, cause: unknown, servers: Servers): Promis
   }
   const code = s3Code(cause);
   const detail = (cause as { cause?: { message?: string } }).cause?.message;
-  const reason = [(cause as Error).message || code, detail].filter((part) => part !== undefined).join(": ");
+  const reason = [(cause as Error).message || code, detail].filter(Boolean).join(": ");
   return new Problem("server-unreachable", `${place} (${stepOf[place]}) does not answer: ${reason}`, { cause });
 }
 
