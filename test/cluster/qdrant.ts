@@ -3,12 +3,12 @@ import { expect, it } from "vitest";
 import { tenantNames } from "../../components/names.ts";
 import { qdrantClient, tokenStateCollection } from "../../providers/clients/qdrant.ts";
 import { servers } from "../../providers/clients/servers.ts";
-import type { Connection } from "../../cli/connection.ts";
 import { planned, pulumi, run, setConfig } from "../support/pulumi.ts";
 import { until } from "../support/redis-lab.ts";
-import { kill, revive } from "./world.ts";
+import { everyMinioNodeKnows, minioAnswers } from "./minio.ts";
+import { connectionFor, kill, revive } from "./world.ts";
 
-const nodes = () => servers().qdrant.nodes ?? [];
+export const qdrantNodes = () => servers().qdrant.nodes ?? [];
 
 /** How many copies there are of each part, and their states. */
 async function copies(collection: string): Promise<{ parts: number[]; states: string[] }> {
@@ -18,13 +18,10 @@ async function copies(collection: string): Promise<{ parts: number[]; states: st
   return { parts, states: [...new Set(all.map(({ state }) => state))] };
 }
 
-async function tokenOf(id: string): Promise<string> {
-  const { stdout } = await run(process.execPath, ["cli/tenant.ts", "credentials", id, "--format", "json"]);
-  return (JSON.parse(stdout) as Connection).qdrant.api_key;
-}
+const tokenOf = async (id: string): Promise<string> => (await connectionFor(id)).qdrant.api_key;
 
 /** What the node answers the tenant that lists the points of a collection: HTTP's status. */
-async function answerOf(node: URL, token: string, collection: string): Promise<number> {
+export async function answerOf(node: URL, token: string, collection: string): Promise<number> {
   const client = await qdrantClient(servers(), token, node);
   return client.scroll(collection, { limit: 1 }).then(
     () => 200,
@@ -51,7 +48,7 @@ export function qdrantCluster(id: string): void {
 
   it("every node lets the token into its own collection and into no other", async () => {
     const token = await tokenOf(id);
-    const answers = (of: string) => Promise.all(nodes().map((node) => answerOf(node, token, of)));
+    const answers = (of: string) => Promise.all(qdrantNodes().map((node) => answerOf(node, token, of)));
     expect(await answers(collection)).toEqual([200, 200, 200]);
     for (const other of [tenantNames("canary").collection, tokenStateCollection]) {
       expect(await answers(other)).toEqual([403, 403, 403]);
@@ -79,12 +76,15 @@ export function qdrantCluster(id: string): void {
     expect((await planned(id, ["preview", "--refresh"])).filter(({ op }) => op !== "refresh")).toEqual([]);
   });
 
-  it("a change of the copies copies, and a suspended tenant's token is void on every node at once", async () => {
+  it("a change of the copies copies; a suspended tenant is shut out by every node at once, and by one that was down", async () => {
     const token = await tokenOf(id);
-    const answers = () => Promise.all(nodes().map((node) => answerOf(node, token, collection)));
+    const answers = () => Promise.all(qdrantNodes().map((node) => answerOf(node, token, collection)));
     await setConfig(id, "qdrantReplicas", "3");
     await setConfig(id, "suspended", "true");
+    await kill("minio-3");
     await up();
+    await revive("minio-3");
+    for (const answer of await minioAnswers(id)) expect(answer).toMatch(/^(AccessDenied|InvalidAccessKeyId)$/);
     expect(await copies(collection)).toEqual({ parts: [3, 3, 3], states: ["Active"] });
     expect(await answers()).toEqual([401, 401, 401]);
     await setConfig(id, "qdrantReplicas", "4");
@@ -99,5 +99,6 @@ export function qdrantCluster(id: string): void {
     await up();
     expect(await copies(collection)).toEqual({ parts: [2, 2, 2], states: ["Active"] });
     expect(await answers()).toEqual([200, 200, 200]);
+    await everyMinioNodeKnows(id);
   });
 }

@@ -1,6 +1,7 @@
 // The local stores as clusters, a copy of the program and a platform on them, for the tests of one file.
 import { join } from "node:path";
 import { rmSync } from "node:fs";
+import type { Connection } from "../../cli/connection.ts";
 import { environment } from "../../local/environment.ts";
 import { resetStores, startStores, statusStores } from "../../local/lifecycle.ts";
 import { whoListens } from "../../local/listeners.ts";
@@ -8,6 +9,7 @@ import { clusterPortsAt, type Ports, type StoreName } from "../../local/settings
 import { localDir } from "../../toolchain/paths.ts";
 import { makeCheckout } from "../support/checkout.ts";
 import { platformUp } from "../support/platform.ts";
+import { run } from "../support/pulumi.ts";
 
 const folder = join(localDir, "test", "cluster");
 export const stores = { cluster: true, dir: join(folder, "stores"), ports: freePorts() } as const;
@@ -52,4 +54,10 @@ export async function kill(name: StoreName): Promise<void> {
 /** Starts what was killed, and waits until it answers. */
 export async function revive(name: StoreName): Promise<void> {
   await startStores({ ...stores, only: [name] });
+}
+
+/** How an application of the tenant connects. */
+export async function connectionFor(id: string): Promise<Connection> {
+  const { stdout } = await run(process.execPath, ["cli/tenant.ts", "credentials", id, "--format", "json"]);
+  return JSON.parse(stdout) as Connection;
 }

@@ -47,16 +47,16 @@ export async function freePort(): Promise<number> {
 }
 
 /** Waits until `holds` returns true. What it throws counts as false until the time is over. */
-export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+export async function until(what: string, holds: () => Promise<boolean>, seconds = 30): Promise<void> {
   let last: unknown;
-  for (const deadline = Date.now() + 30_000; Date.now() < deadline; await setTimeout(50)) {
+  for (const deadline = Date.now() + seconds * 1000; Date.now() < deadline; await setTimeout(50)) {
     try {
       if (await holds()) return;
     } catch (error) {
       last = error;
     }
   }
-  throw new Error(`not within 30 s: ${what}`, { cause: last });
+  throw new Error(`not within ${seconds} s: ${what}`, { cause: last });
 }
 
 export function redisLab(): Lab {
