@@ -37,11 +37,26 @@ export async function placementOf(stack: string, env: NodeJS.ProcessEnv = proces
   const registered = await placementInRegistry(stack);
   if (registered === undefined || registered === named) return named;
   if (!existsSync(stackFile(stack))) return registered;
-  throw new Problem(
+  throw moved(stack, registered, `stacks/Pulumi.${stack}.yaml says ${named}`, [
+    `Set it back: pulumi config set --stack ${stack} placement ${registered}`,
+  ]);
+}
+
+/**
+ * Before somebody's wish for a placement is written into a tenant's file.
+ * @throws Problem when the tenant lives on another one
+ */
+export async function refuseMove(id: string, wanted: string): Promise<void> {
+  const registered = await placementInRegistry(id);
+  if (registered === undefined || registered === wanted) return;
+  throw moved(id, registered, `--placement says ${wanted}`, []);
+}
+
+function moved(id: string, from: string, wish: string, help: readonly string[]): Problem {
+  return new Problem(
     "placement-fixed",
-    `Tenant ${stack} lives on placement ${registered}, and stacks/Pulumi.${stack}.yaml says ${named}: its data do not move by ` +
-      `themselves. Nothing was done. Set it back: pulumi config set --stack ${stack} placement ${registered}. To move it: ` +
-      `docs/operations.md, Placements`,
+    `Tenant ${id} lives on placement ${from}, and ${wish}: its data do not move by themselves. Nothing was done. ` +
+      [...help, "To move it: docs/operations.md, Placements"].join(". "),
   );
 }
 

@@ -121,10 +121,14 @@ export const provider = dynamicProvider<ReservationInputs, ReservationInputs>({
     const same = sorted(found.networks).join() === sorted(recorded.networks).join();
     return { ...recorded, networks: same ? recorded.networks : found.networks };
   },
-  async foreign({ tenant, stack }) {
+  async foreign({ tenant, stack, placement = defaultPlacement }) {
     const found = await withPlatform((client) => reservationOf(client, tenant));
     // No input that differs: a reservation of another stack would be made anew, and the tenant with it.
-    return found === undefined || found.stack === stack ? [] : [`it is registered for the stack ${found.stack}`];
+    if (found === undefined) return [];
+    return [
+      ...(found.stack === stack ? [] : [`it is registered for the stack ${found.stack}`]),
+      ...(found.placement === placement ? [] : [`it is registered on the placement ${found.placement}`]),
+    ];
   },
   async remove({ tenant, rotation }) {
     const all = servers();

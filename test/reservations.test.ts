@@ -3,7 +3,9 @@ import type { Client } from "pg";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { ensurePlatformSchema, writerRole } from "../providers/clients/platform-db.ts";
 import { adminClient, closeSession, withAdmin } from "../providers/clients/postgresql.ts";
-import { overlaps, release, reservationOf, reserve } from "../providers/clients/reservations.ts";
+import { addPlacement, preparedPlacements, removePlacement, tenantsOn } from "../providers/clients/prepared.ts";
+import { overlaps, release, reservationOf, reserve, takeBack } from "../providers/clients/reservations.ts";
+import { getTenant, removeTenant } from "../providers/clients/registry.ts";
 import { servers } from "../providers/clients/servers.ts";
 
 // A database of its own, so that networks of other tests do not collide.
@@ -53,6 +55,44 @@ it("refuse an overlap and name the other tenant and both networks", async () => 
   ]);
   expect(await overlaps(writer, ["10.0.0.0/8"], "left")).toEqual([]);
   await release(writer, "left");
+});
+
+it("are on a placement that is prepared, which stays while somebody lives there", async () => {
+  const placed = { ...request("placed", ["10.25.0.0/16"]), placement: "eu-2" };
+  await expect(reserve(writer, placed)).rejects.toMatchObject({ code: "23503" });
+  expect([await addPlacement(writer, "eu-2"), await addPlacement(writer, "eu-2")]).toEqual([true, false]);
+  await reserve(writer, placed);
+  await reserve(writer, request("unplaced", ["10.26.0.0/16"]));
+  expect([(await reservationOf(writer, "placed"))?.placement, await tenantsOn(writer, "eu-2")]).toEqual([
+    "eu-2",
+    ["placed"],
+  ]);
+  expect((await reservationOf(writer, "unplaced"))?.placement).toBe("default");
+  await expect(removePlacement(writer, "eu-2")).rejects.toMatchObject({ code: "23503" });
+  // Changed by hand, the state puts it back.
+  await admin.query("UPDATE public.reservations SET placement = 'default' WHERE tenant_id = 'placed'");
+  await takeBack(writer, placed);
+  expect(await tenantsOn(writer, "eu-2")).toEqual(["placed"]);
+  // Ids and networks are the fleet's, whatever the placement.
+  await expect(reserve(writer, { ...request("third", ["10.25.1.0/24"]), placement: "default" })).rejects.toThrow(
+    "of tenant placed",
+  );
+  for (const id of ["placed", "unplaced"]) await release(writer, id);
+  await removePlacement(writer, "eu-2");
+  expect(await preparedPlacements(writer)).toEqual([]);
+});
+
+it("of before there were placements are on the default one after the upgrade", async () => {
+  await admin.query(`ALTER TABLE public.reservations DROP COLUMN placement; ALTER TABLE public.tenants DROP COLUMN placement;
+    DROP TABLE public.placements; DELETE FROM public.schema_versions WHERE version >= 7`);
+  await admin.query("INSERT INTO public.reservations (tenant_id, stack) VALUES ('older', 'older')");
+  await admin.query(`INSERT INTO public.tenants (tenant_id, status, networks, endpoints, age_public_key, credentials_ref)
+    VALUES ('older', 'active', '{10.27.0.0/16}', '{}', 'age1', 'older')`);
+  for (const _ of [1, 2]) await withAdmin(ensurePlatformSchema, database);
+  expect((await reservationOf(writer, "older"))?.placement).toBe("default");
+  expect((await getTenant(writer, "older"))?.placement).toBe("default");
+  await removeTenant(writer, "older");
+  await release(writer, "older");
 });
 
 it("are exclusive by construction, without this program", async () => {

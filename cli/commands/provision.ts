@@ -44,6 +44,10 @@ async function provision(id: string, { network, octet, placement, json }: Option
     ...(octet === undefined ? {} : { octet }),
     ...(placement === undefined ? {} : { settings: { placement } }),
   });
+  if (placement !== undefined) {
+    const { refuseMove } = await import("../placement.ts");
+    await refuseMove(id, placement);
+  }
   const progress = await beginProgress(`Provisioning tenant ${id}`);
   const outcome = await withInterrupts(() => provisionTenant(edit, progress)).finally(progress.end);
 

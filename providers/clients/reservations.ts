@@ -99,9 +99,13 @@ export async function reserve(client: Client, request: ReservationRequest): Prom
   });
 }
 
-/** Says again that a reservation is this stack's, whose state knows it. */
-export async function takeBack(client: Client, { tenant, stack }: ReservationRequest): Promise<void> {
-  await client.query("UPDATE public.reservations SET stack = $2 WHERE tenant_id = $1 AND stack <> $2", [tenant, stack]);
+/** Says again whose a reservation is, and where its tenant lives: the stack's state knows it. */
+export async function takeBack(client: Client, request: ReservationRequest): Promise<void> {
+  const { tenant, stack, placement = defaultPlacement } = request;
+  await client.query(
+    "UPDATE public.reservations SET stack = $2, placement = $3 WHERE tenant_id = $1 AND (stack, placement) <> ($2, $3)",
+    [tenant, stack, placement],
+  );
 }
 
 /** Gives a tenant's id and networks back. True when it had a reservation. */
