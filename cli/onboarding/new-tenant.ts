@@ -4,6 +4,7 @@ import { relative } from "node:path";
 import { parse } from "yaml";
 import { idProblem } from "../../components/names.ts";
 import { networkProblem } from "../../components/networks.ts";
+import { defaultPlacement } from "../../providers/clients/placements.ts";
 import { otherAddresses } from "../../stacks/config.ts";
 import { root } from "../../toolchain/paths.ts";
 import { draftStackFile } from "../engine/stack-file.ts";
@@ -87,7 +88,8 @@ async function check({ id = "", network, octet, set }: NewTenant, platform: Plat
   const request = { networks: network, ...(octet === undefined ? {} : { octet }), settings };
   const { edit, settings: found } = await draftStackFile(id, request);
   const networks = found instanceof Error ? network.filter((one) => networkProblem(one) === undefined) : found.networks;
-  const others = idProblem(id) === undefined ? await platform.problems(id, networks) : [];
+  const placement = found instanceof Error ? defaultPlacement : found.placement;
+  const others = idProblem(id) === undefined ? await platform.problems(id, networks, placement) : [];
   const problems = [...(found instanceof Error ? found.problems : []), ...others];
   return { id, text: edit.after, networks, problems };
 }

@@ -8,7 +8,7 @@ export interface PlatformView {
   /** Every network that a tenant has. */
   readonly networks: readonly string[];
   /** What stands in the way of a tenant: one line each. */
-  readonly problems: (id: string, networks: readonly string[]) => Promise<readonly string[]>;
+  readonly problems: (id: string, networks: readonly string[], placement: string) => Promise<readonly string[]>;
 }
 
 /** Asks it for the networks. A platform that does not answer is no obstacle: `provision` asks it again. */
@@ -26,7 +26,7 @@ export async function platformView(): Promise<PlatformView> {
     return {
       unasked: undefined,
       networks,
-      problems: (id, wanted) => withPlatform((client) => problemsOf(client, id, wanted)),
+      problems: (...wanted) => withPlatform((client) => problemsOf(client, ...wanted)),
     };
   } catch (error) {
     const [reason = ""] = (error as Error).message.split("\n");
@@ -34,17 +34,25 @@ export async function platformView(): Promise<PlatformView> {
   }
 }
 
-async function problemsOf(client: Client, id: string, wanted: readonly string[]): Promise<string[]> {
+async function problemsOf(
+  client: Client,
+  id: string,
+  wanted: readonly string[],
+  placement: string,
+): Promise<string[]> {
   const { overlaps, reservationOf } = await import("../../providers/clients/reservations.ts");
+  const { unpreparedProblem } = await import("../../providers/clients/prepared.ts");
   const { barredProblem } = await import("../../providers/clients/barred.ts");
   const holder = await reservationOf(client, id);
   const barred = await barredProblem(client, id);
   const taken = await overlaps(client, wanted, id);
+  const unprepared = await unpreparedProblem(client, placement);
   return [
     ...(holder === undefined
       ? []
       : [`id: a tenant ${id} exists since ${holder.reserved_at.toISOString()}: use the checkout that has its file`]),
     ...(barred === undefined ? [] : [`id: ${barred}`]),
+    ...(unprepared === undefined ? [] : [`placement: ${unprepared}`]),
     ...taken.map((one) => `network: ${one.network} overlaps ${one.otherNetwork} of tenant ${one.otherTenant}`),
   ];
 }
