@@ -34,12 +34,7 @@ export async function platformView(): Promise<PlatformView> {
   }
 }
 
-async function problemsOf(
-  client: Client,
-  id: string,
-  wanted: readonly string[],
-  placement: string,
-): Promise<string[]> {
+async function problemsOf(client: Client, id: string, wanted: readonly string[], placement: string): Promise<string[]> {
   const { overlaps, reservationOf } = await import("../../providers/clients/reservations.ts");
   const { unpreparedProblem } = await import("../../providers/clients/prepared.ts");
   const { barredProblem } = await import("../../providers/clients/barred.ts");
