@@ -1,4 +1,5 @@
 // The fleet on one page: numbers, what needs attention, every tenant in a row, the isolation matrix, stores, and who is gone.
+import { defaultPlacement } from "../../providers/clients/placements.ts";
 import { type Attention, ofTenant, staleAfter } from "./attention.ts";
 import { driftBadge, sizeCell, verdict } from "./cells.ts";
 import { age, between, bytes, count, day, roughly } from "./format.ts";
@@ -97,7 +98,7 @@ function tenantTable(fleet: Fleet): Html {
     const classes = [attention && "attention", tenant.status === "suspended" && "suspended"].filter(Boolean).join(" ");
     return html`<tr class="${classes}">
       <th scope="row">
-        ${tenantLink(tenant.id)}${tenant.status === "suspended" && html`<small>Suspended${reason(tenant)}</small>`}
+        ${tenantLink(tenant.id)}${tenant.status === "suspended" && html`<small>Suspended${reason(tenant)}</small>`}${tenant.placement !== defaultPlacement && html`<small>On ${tenant.placement}</small>`}
       </th>
       <td class="state">${badge(tone, text)}${verified && html`<small>${ago(verified.at, now)}</small>`}</td>
       <td class="state">

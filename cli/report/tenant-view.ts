@@ -1,5 +1,6 @@
 // One tenant's part of the page.
 import { tenantNames } from "../../components/names.ts";
+import { defaultPlacement } from "../../providers/clients/placements.ts";
 import { ofTenant } from "./attention.ts";
 import { age, between, count, words } from "./format.ts";
 import type { Fleet, TenantState, TimelineEvent, Verification } from "./fleet.ts";
@@ -42,6 +43,7 @@ function facts(tenant: TenantState, now: string): Html {
     ["Credentials", html`<code>${tenant.credentials_ref}</code>`],
     ["age public key", html`<code>${tenant.age_public_key}</code>`],
   ];
+  if (tenant.placement !== defaultPlacement) all.push(["Placement", tenant.placement]);
   const labels = Object.entries(tenant.labels).map(([key, value]) => `${key}=${value}`);
   if (labels.length > 0) all.push(["Labels", labels.join(", ")]);
   if (tenant.suspension_reason !== "") all.unshift(["Suspended because", tenant.suspension_reason]);

@@ -79,6 +79,7 @@ export async function fakeFleet(client: Client, tenants: number): Promise<void> 
     return { report_id, tenant_id: one.id, report, overall_pass: !one.fails, created_at: one.verified };
   });
   await insert("verification_reports", reports);
+  await insert("placements", [{ placement: "eu-2", prepared_at: at(700) }]);
   await insert(
     "tenants",
     all.map((one, index) => ({
@@ -86,6 +87,7 @@ export async function fakeFleet(client: Client, tenants: number): Promise<void> 
       status: one.suspended ? "suspended" : "active",
       suspension_reason: one.suspended ? markup : "",
       labels: { plan: index % 3 === 0 ? "gold" : "basic" },
+      placement: index % 7 === 4 ? "eu-2" : "default",
       networks: [`10.${Math.floor(index / 250) + 1}.${index % 250}.0/24`],
       endpoints: {
         minio: `https://objects.example:9000/tenant-${one.id}-bucket`,

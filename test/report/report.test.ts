@@ -198,7 +198,7 @@ describe("a real tenant", () => {
     const text = readFileSync(file, "utf8");
     for (const line of [
       'verification_passed{tenant="attacker"} 1',
-      'store_up{store="redis"} 1',
+      'store_up{store="redis",placement="default"} 1',
       'size_bytes{tenant="attacker",store="postgresql"} ',
     ])
       expect(text).toContain(`tenant_storage_${line}`);
