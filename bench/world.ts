@@ -1,12 +1,12 @@
 // Where it is measured: stores of its own, a copy of the program, the platform stack and an empty program beside it.
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { conflictingVariables, environment } from "../local/environment.ts";
-import { resetStores, statusStores, stopStores } from "../local/lifecycle.ts";
+import { resetStores, statusStores } from "../local/lifecycle.ts";
 import { portsAt, type StoresOptions } from "../local/settings.ts";
 import { storesSteps } from "../local/steps.ts";
 import { makeCheckout } from "../test/support/checkout.ts";
-import { binDir, localDir, root, toolchainDir } from "../toolchain/paths.ts";
+import { localDir, root, toolchainDir } from "../toolchain/paths.ts";
 import { runSteps } from "../toolchain/steps.ts";
 import { writeEmptyProgram } from "./empty-program.ts";
 import { measure, type Command, type Cost } from "./measure.ts";
@@ -36,8 +36,14 @@ const folder = join(localDir, "bench");
 const offset = 2000 + Number(process.env["TENANT_STORES_PORT_OFFSET"] ?? 0);
 const stores = { dir: join(folder, "stores"), ports: portsAt(offset) };
 
-/** Points this process, and so every command it runs, at the stores. */
-function useStores(): void {
+/**
+ * Keeps this process, and so every command it runs, away from the operator's own tenants: their secrets, placements, audit key and
+ * webhook. Before anything else, for a reset deletes secrets, too.
+ */
+function useOwnPlaces(): void {
+  for (const name of Object.keys(process.env)) {
+    if (name.startsWith("TENANT_")) Reflect.deleteProperty(process.env, name);
+  }
   for (const name of conflictingVariables) Reflect.deleteProperty(process.env, name);
   Object.assign(process.env, {
     TENANT_TOOLCHAIN_DIR: toolchainDir,
@@ -45,15 +51,12 @@ function useStores(): void {
     TENANT_STORES_PORT_OFFSET: String(offset),
     TENANT_SECRETS_DIR: join(folder, "secrets"),
     RUNBOOK_DIR: join(folder, "runbook"),
-    PATH: [binDir, process.env["PATH"]].join(delimiter),
   });
-  Object.assign(process.env, environment(stores));
 }
 
-/** Stops the stores of an earlier world and removes everything of it. */
+/** Stops the stores of this world, or of an interrupted run's, and removes everything of it. */
 export async function removeWorld(): Promise<void> {
-  // Data of stores that are gone need no careful goodbye.
-  await stopStores(stores);
+  useOwnPlaces();
   await resetStores(stores);
   rmSync(folder, { recursive: true, force: true });
 }
@@ -63,7 +66,7 @@ export async function makeWorld(): Promise<World> {
   await removeWorld();
   mkdirSync(folder, { recursive: true });
   await runSteps(storesSteps(stores));
-  useStores();
+  Object.assign(process.env, environment(stores));
   const checkout = await makeCheckout(join(folder, "checkout"));
   const empty = join(folder, "empty");
   writeEmptyProgram(empty);
