@@ -12,7 +12,15 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   throw error;
 });
 // After the cache is on, so that it serves these too.
-const { catchTheRest } = await import("./manners.ts");
-catchTheRest("tenant");
-const { main } = await import("./main.ts");
-await main(process.argv);
+const { askHost } = await import("./host/verifier.ts");
+const verified = await askHost(process.argv.slice(2), process.env);
+if (verified === undefined) {
+  const { catchTheRest } = await import("./manners.ts");
+  catchTheRest("tenant");
+  const { main } = await import("./main.ts");
+  await main(process.argv);
+} else {
+  process.stdout.write(verified.stdout);
+  process.stderr.write(verified.stderr);
+  process.exitCode = verified.code;
+}

@@ -6,7 +6,7 @@ import { packaged } from "./clients/place.ts";
  * What the state keeps as the provider's code: a few stable lines that load the implementation from the checkout when they
  * are called. A fixed provider so reaches existing tenants, and an upgrade shows no diff: never change a letter of it.
  */
-function storedCode(file: string): string {
+export function storedCode(file: string): string {
   return `exports.handler = () => {
   const { existsSync } = require("node:fs"), { dirname, join } = require("node:path"), { pathToFileURL } = require("node:url");
   let root = process.cwd();
@@ -15,6 +15,12 @@ function storedCode(file: string): string {
   const call = (name) => async (...args) => (await load()).provider[name](...args);
   return Object.fromEntries(["configure", "check", "diff", "create", "read", "update", "delete"].map((name) => [name, call(name)]));
 };`;
+}
+
+/** The file whose stored code that is, without its ending; undefined: it is none of this checkout's. */
+export function storedFile(code: unknown): string | undefined {
+  const file = /"providers", "([a-z0-9-]+)\.ts"/.exec(String(code))?.[1];
+  return file !== undefined && code === storedCode(file) ? file : undefined;
 }
 
 /** The same in the package, which is found as the program finds it: from the project, by its name. */

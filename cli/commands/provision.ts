@@ -35,6 +35,8 @@ Example: npm run tenant -- provision initech --network 10.14.0.0/16 --network fd
 }
 
 async function provision(id: string, { network, octet, placement, json }: Options): Promise<void> {
+  const { warmUp } = await import("../host/index.ts");
+  warmUp();
   const { withInterrupts } = await import("../engine/interrupt.ts");
   const { provisionTenant } = await import("../engine/provision.ts");
   const { planStackFile } = await import("../engine/stack-file.ts");

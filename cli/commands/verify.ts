@@ -1,7 +1,7 @@
 // tenant verify: proves the isolation with the tenant's own credentials. The Pulumi program runs the same command.
 import { Command, Option } from "commander";
 import { addFleetOptions, asksForMany, type FleetOptions } from "../fleet/options.ts";
-import type { Check } from "../verify/report.ts";
+import { failed, notStored } from "../verify/printed.ts";
 
 interface Options extends FleetOptions {
   readonly expect?: "active" | "suspended";
@@ -36,22 +36,19 @@ async function verify(ids: readonly string[], options: Options): Promise<void> {
   const [id] = ids;
   if (id === undefined || asksForMany(ids, options)) return verifyMany(ids, options);
   const { verifyNow } = await import("../engine/verification.ts");
-  const { report, problem } = await verifyNow(id, options.expect);
-  const { complain, say, sayJson } = await import("../output.ts");
+  const verification = await verifyNow(id, options.expect);
+  const { printed } = await import("../verify/printed.ts");
+  const { stdout, stderr, code } = printed(verification);
   if (options.json) {
-    sayJson(report);
-    for (const check of report.checks) if (!check.pass) complain(failed(check));
+    process.stdout.write(stdout);
+    process.stderr.write(stderr);
   } else {
     const { formatReport } = await import("../verify/index.ts");
-    say(await formatReport(report));
+    const { complain, say } = await import("../output.ts");
+    say(await formatReport(verification.report));
+    if (verification.problem !== undefined) complain(notStored(verification.problem));
   }
-  if (problem !== undefined) complain(`The report was not stored: ${problem}`);
-  if (!report.overall_pass || problem !== undefined) process.exitCode = 1;
-}
-
-/** `redis cross_tenant_prefix: ALLOWED (expected DENIED): not refused: write` */
-export function failed({ store, test, result, expected, detail }: Check): string {
-  return `${store} ${test}: ${result} (expected ${expected})${detail === "" ? "" : `: ${detail}`}`;
+  process.exitCode = code;
 }
 
 /** What is kept of a tenant's verification until the end of all. */

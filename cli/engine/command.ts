@@ -1,5 +1,6 @@
 // The pulumi program as the Automation API runs it, with two differences: it is told of an interruption exactly once, and
 // it leaves alone which stack the operator has selected.
+import "../sdk.ts";
 import type { PulumiCommand } from "@pulumi/pulumi/automation/cmd.js";
 import { spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
@@ -7,8 +8,9 @@ import { delimiter, join } from "node:path";
 import type { ErrorCode } from "../../errors/codes.ts";
 import { root } from "../../toolchain/paths.ts";
 import { Problem } from "../errors.ts";
+import { borrowHost } from "../host/index.ts";
 import { onInterrupt } from "./interrupt.ts";
-import { endSession, recordRun, releaseAbandoned, stackIn } from "./runs.ts";
+import { endSession, recordRun, releaseAbandoned, stackIn, type RunEnd } from "./runs.ts";
 
 /** What a run printed. */
 export interface Ran {
@@ -48,6 +50,11 @@ export class PulumiError extends Error {
     return /no stack named .* found/.test(this.ran.stderr);
   }
 
+  /** There is such a stack already. */
+  get exists(): boolean {
+    return /stack '.*' already exists/.test(this.ran.stderr);
+  }
+
   /** Who holds the stack, as the lock says. */
   get holders(): LockHolder[] {
     const found = this.ran.stderr.matchAll(/created by (\S+)@(\S+) \(pid (\d+)\)(?: at (\S+))?/g);
@@ -76,14 +83,18 @@ function saidBy({ stderr, stdout, code }: Ran): string {
   return last.length > 0 ? last.join("\n").replace(/^error: /, "") : `pulumi ended with ${code}`;
 }
 
+const endOf = ({ code, endedBy }: Ran): RunEnd =>
+  endedBy !== undefined ? "killed" : code === 0 ? "succeeded" : "failed";
+
 const wasEnded = (signal: string): string => `pulumi was ended by ${signal}`;
 
 type Listener = (text: string) => void;
 
-/** Runs pulumi to its end. */
+/** Runs pulumi to its end. @param host process id of what works for the run */
 async function start(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
+  host: number | undefined,
   onOutput?: Listener,
   onError?: Listener,
 ): Promise<Ran> {
@@ -96,7 +107,7 @@ async function start(
       // everything where it stands. It gets ours only.
       detached: true,
     });
-    const recorded = recordRun(child.pid, args);
+    const recorded = recordRun(child.pid, args, host);
     const forget = onInterrupt(() => child.kill("SIGINT"));
     let stdout = "";
     let stderr = "";
@@ -114,10 +125,13 @@ async function start(
     });
     child.on("close", (code, signal) => {
       forget();
-      recorded(signal !== null ? "killed" : code === 0 ? "succeeded" : "failed");
       if (child.pid !== undefined && signal !== null) endSession(child.pid);
-      if (signal === null) done({ stdout, stderr, code: code ?? 255 });
-      else done({ stdout, stderr: `${stderr}\n${wasEnded(signal)}`, code: 255, endedBy: signal });
+      const ran: Ran =
+        signal === null
+          ? { stdout, stderr, code: code ?? 255 }
+          : { stdout, stderr: `${stderr}\n${wasEnded(signal)}`, code: 255, endedBy: signal };
+      recorded(endOf(ran));
+      done(ran);
     });
   });
 }
@@ -132,18 +146,38 @@ export async function runPulumi(
   onOutput?: Listener,
   onError?: Listener,
 ): Promise<Ran> {
-  const run = () => start([...withoutSelecting(args), "--non-interactive"], env, onOutput, onError);
+  const host = operations.includes(args[0] ?? "") ? await borrowHost(env) : undefined;
+  const withProgram = host !== undefined && withTheProgram.includes(args[0] ?? "") ? ["--client", host.program] : [];
+  const all = [...withoutSelecting(args), ...withProgram, "--non-interactive"];
+  const run = () => start(all, { ...env, ...host?.env }, host?.pid, onOutput, onError);
+  let end: RunEnd = "killed";
+  try {
+    const ran = await untilUnlocked(run, args, env);
+    end = endOf(ran);
+    if (ran.code === 0) return ran;
+    const died = host?.ended();
+    if (died !== undefined) throw new Error(`the program's process ended: ${died}`, { cause: new PulumiError(ran) });
+    throw new PulumiError(ran);
+  } finally {
+    await host?.release(end);
+  }
+}
+
+/** What the engine does, with our dynamic providers. */
+const operations = ["up", "preview", "refresh", "destroy"];
+/** Those of them that run the program. */
+const withTheProgram = ["up", "preview"];
+
+/** Runs it; once more when what kept it out was a lock that is gone, or that a killed command of this checkout had left. */
+async function untilUnlocked(run: () => Promise<Ran>, args: readonly string[], env: NodeJS.ProcessEnv): Promise<Ran> {
   let first = await run();
   if (first.code !== 0 && new PulumiError(first).released) first = await run();
   if (first.code === 0) return first;
   const error = new PulumiError(first);
   const stack = stackIn(args);
-  if (!error.locked || stack === "") throw error;
-  const cancel = () => start(["cancel", "--stack", stack, "--yes", "--non-interactive"], env);
-  if (!(await releaseAbandoned(error.holders, cancel))) throw error;
-  const second = await run();
-  if (second.code === 0) return second;
-  throw new PulumiError(second);
+  if (!error.locked || stack === "") return first;
+  const cancel = () => start(["cancel", "--stack", stack, "--yes", "--non-interactive"], env, undefined);
+  return (await releaseAbandoned(error.holders, cancel)) ? run() : first;
 }
 
 /** The Automation API selects the stack it works on, also for the operator's next command. That choice is the operator's. */
@@ -154,20 +188,28 @@ function withoutSelecting(args: readonly string[]): readonly string[] {
 }
 
 /**
- * The Automation API's command, running through `runPulumi`.
- * @throws Problem when there is no pulumi; Error when it is older than the SDK.
+ * The Automation API's command, running through `runPulumi`. Which version pulumi has is not asked: that is a run of it. It is taken
+ * to be the SDK's, and asked when pulumi does not know what it is told to do.
+ * @throws Problem when there is no pulumi
  */
 export async function pulumiCommand(): Promise<PulumiCommand> {
   requirePulumi();
-  const { PulumiCommand } = await import("@pulumi/pulumi/automation/cmd.js");
-  const command = await PulumiCommand.get().catch((error: unknown) => {
-    const [, signal] = /was killed with (SIG\w+)/.exec((error as Error).message) ?? [];
-    if (signal === undefined) throw error;
-    throw new PulumiError({ stdout: "", stderr: wasEnded(signal), code: 255, endedBy: signal as NodeJS.Signals });
-  });
-  const run = (args: string[], _cwd: string, env: NodeJS.ProcessEnv, onOutput?: Listener, onError?: Listener) =>
-    runPulumi(args, { ...env, PULUMI_AUTOMATION_API: "true" }, onOutput, onError);
-  return Object.assign(command, { run });
+  const [{ PulumiCommand }, { version }, { SemVer }] = await Promise.all([
+    import("@pulumi/pulumi/automation/cmd.js"),
+    import("@pulumi/pulumi/version.js"),
+    import("semver"),
+  ]);
+  const run = async (args: string[], _cwd: string, env: NodeJS.ProcessEnv, onOutput?: Listener, onError?: Listener) => {
+    try {
+      return await runPulumi(args, { ...env, PULUMI_AUTOMATION_API: "true" }, onOutput, onError);
+    } catch (error) {
+      if (error instanceof PulumiError && /unknown (flag|command|shorthand)/.test(error.message))
+        await PulumiCommand.get({ version: new SemVer(version) }); // Says that it is too old.
+      throw error;
+    }
+  };
+  const command = Object.create(PulumiCommand.prototype) as PulumiCommand;
+  return Object.assign(command, { command: "pulumi", version: new SemVer(version), run });
 }
 
 /** One message before anything is done, instead of an ENOENT in the middle. */

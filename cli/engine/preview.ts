@@ -8,8 +8,9 @@ import { root } from "../../toolchain/paths.ts";
 import { stackFile } from "../environment.ts";
 import { Problem, withoutSecrets } from "../errors.ts";
 import { differences, type PropertyChange } from "../fleet/differences.ts";
+import { warmUp } from "../host/index.ts";
 import { PulumiError } from "./command.ts";
-import { openStack, removeStack } from "./workspace.ts";
+import { inStack, removeStack, type OpenStack } from "./workspace.ts";
 
 /** What a rule of the pack says. */
 export interface Finding {
@@ -70,9 +71,21 @@ export async function previewStack(stack: string, { diff, onOutput }: PreviewOpt
     throw new Problem("stack-file", `There is no stacks/Pulumi.${stack}.yaml. Stacks that have a file: ${known}.`);
   }
   const before = readFileSync(stackFile(stack), "utf8");
-  const opened = await openStack(stack);
+  warmUp();
   const events: EngineEvent[] = [];
-  const failed = await opened.stack
+  const failed = await inStack(stack, (opened) => run(opened, before, { diff, onOutput }, events));
+  return previewed(stack, events, failed);
+}
+
+/** Returns why the program or a rule refuses; undefined when nothing does. */
+async function run(
+  opened: OpenStack,
+  before: string,
+  { diff, onOutput }: PreviewOptions,
+  events: EngineEvent[],
+): Promise<PulumiError | undefined> {
+  const { name } = opened.stack;
+  return opened.stack
     .preview({
       policyPacks: ["policy"],
       diff,
@@ -84,16 +97,15 @@ export async function previewStack(stack: string, { diff, onOutput }: PreviewOpt
     .then(
       () => undefined,
       (error: unknown) => {
-        if (error instanceof PulumiError && !error.locked) return error;
+        if (error instanceof PulumiError && !error.locked && !error.notFound) return error;
         throw error;
       },
     )
     .finally(async () => {
       if (!opened.isNew) return;
-      await removeStack(stack);
-      await writeAtomically(stackFile(stack), before, 0o644); // Without the salt of the stack that is gone.
+      await removeStack(name);
+      await writeAtomically(stackFile(name), before, 0o644); // Without the salt of the stack that is gone.
     });
-  return previewed(stack, events, failed);
 }
 
 function previewed(stack: string, events: readonly EngineEvent[], failed: PulumiError | undefined): Previewed {

@@ -1,15 +1,15 @@
 // Provisioning a tenant: its stack file, its stack, `pulumi up`, and the way back when that fails.
 import type { Stack } from "@pulumi/pulumi/automation/index.js";
 import { Problem } from "../errors.ts";
+import { warmUp } from "../host/index.ts";
 import { PulumiError } from "./command.ts";
 import { interrupted } from "./interrupt.ts";
 import { failedProvision } from "./failed-provision.ts";
 import { forgetLeftovers, leftoversOf, removeLeftovers } from "./leftovers.ts";
-import type { Begun } from "./orphans.ts";
 import { applyStackFile, undoStackFile, yieldStackFile, type StackFileEdit } from "./stack-file.ts";
 import type { PlanStep } from "./steps.ts";
 import { Watch } from "./watch.ts";
-import { openStack, type OpenStack } from "./workspace.ts";
+import { inStack, type OpenStack } from "./workspace.ts";
 
 /** What a run did. */
 export type Provisioned = "provisioned" | "updated" | "unchanged";
@@ -41,11 +41,11 @@ export async function provisionTenant(
   options: UpOptions = {},
 ): Promise<Provisioned> {
   const { id } = edit;
+  warmUp();
   await applyStackFile(edit);
-  let opened: OpenStack;
-  let leftovers: readonly Begun[];
+  let outcome: Provisioned | Problem;
   try {
-    [opened, leftovers] = await Promise.all([openStack(id), leftoversOf(id)]);
+    outcome = await inStack(id, (opened) => provisionIn(opened, edit, reporter, options));
   } catch (error) {
     if (error instanceof PulumiError && error.locked) {
       await yieldStackFile(edit);
@@ -54,20 +54,32 @@ export async function provisionTenant(
     await undoStackFile(edit);
     throw error;
   }
+  if (outcome instanceof Problem) throw outcome;
+  return outcome;
+}
+
+/** Returns what became of it; a run that failed, after everything it made was taken back. */
+async function provisionIn(
+  opened: OpenStack,
+  edit: StackFileEdit,
+  reporter: Reporter,
+  options: UpOptions,
+): Promise<Provisioned | Problem> {
+  const { id } = edit;
   const watch = new Watch(reporter.steps);
+  // With a refresh the engine does not say whether a killed run left something.
+  const leftovers = async () => (watch.foundLeftovers || options.refresh ? leftoversOf(id) : []);
   try {
     await up(opened.stack, watch, options).catch(async (error: unknown) => {
-      if (leftovers.length === 0 || interrupted() || (error instanceof PulumiError && error.locked)) throw error;
-      await removeLeftovers(leftovers);
+      const left = interrupted() || (error instanceof PulumiError && error.locked) ? [] : await leftovers();
+      if (left.length === 0) throw error;
+      await removeLeftovers(left);
       await up(opened.stack, watch, options);
     });
-    if (leftovers.length > 0) await forgetLeftovers(id);
+    if ((await leftovers()).length > 0) await forgetLeftovers(id);
   } catch (error) {
-    if (error instanceof PulumiError && error.locked) {
-      await yieldStackFile(edit);
-      throw locked(id, error);
-    }
-    throw await failedProvision({ id, edit, opened, watch, error: error as Error, reporter });
+    if (error instanceof PulumiError && (error.locked || error.notFound)) throw error;
+    return failedProvision({ id, edit, opened, watch, error: error as Error, reporter });
   }
   if (watch.changes === 0) return "unchanged";
   return [...watch.created.keys()].some((urn) => urn.includes("tenant:RegistryRow")) ? "provisioned" : "updated";

@@ -13,6 +13,8 @@ import type { LockHolder } from "./command.ts";
 interface Run {
   readonly stack: string;
   readonly pulumi: Identity;
+  /** What works for it outside of its session (cli/host/). */
+  readonly host?: Identity;
   /** The command that began it. */
   readonly command: Identity;
   /** Where these process ids mean something: containers may share a checkout. */
@@ -38,13 +40,19 @@ export function stackIn(args: readonly string[]): string {
 }
 
 /** Records a run that may take a lock, until the returned function is called with how it ended. */
-export function recordRun(pid: number | undefined, args: readonly string[]): (end: RunEnd) => void {
+export function recordRun(
+  pid: number | undefined,
+  args: readonly string[],
+  hostPid: number | undefined,
+): (end: RunEnd) => void {
   const [run, command, space] = [pid === undefined ? undefined : identify(pid), identify(process.pid), namespace()];
   const takesLock = locking.some((one) => args.slice(0, one.split(" ").length).join(" ") === one);
   if (!takesLock || run === undefined || command === undefined || space === undefined) return () => undefined;
   const stack = stackIn(args);
   mkdirSync(folder, { recursive: true });
-  writeFileSync(fileOf(run.pid), JSON.stringify({ stack, pulumi: run, command, namespace: space } satisfies Run));
+  const host = hostPid === undefined ? undefined : identify(hostPid);
+  const record: Run = { stack, pulumi: run, ...(host && { host }), command, namespace: space };
+  writeFileSync(fileOf(run.pid), JSON.stringify(record));
   return (end) => {
     if (end !== "killed") rmSync(fileOf(run.pid), { force: true });
     // Nobody held the stack but this one.
@@ -93,7 +101,7 @@ export async function releaseAbandoned(
     async () => {
       if (!areAbandoned(holders)) return;
       note("An earlier command was killed in the middle; taking over what it left.");
-      await Promise.all(holders.flatMap((holder) => recordOf(holder) ?? []).map((run) => end(run.pulumi)));
+      await Promise.all(holders.flatMap((holder) => recordOf(holder) ?? []).map(end));
       await cancel();
       for (const { pid } of holders) rmSync(fileOf(pid), { force: true });
     },
@@ -107,11 +115,12 @@ function areAbandoned(holders: readonly LockHolder[]): boolean {
 }
 
 /** Told to stop, it finishes what it is at and writes it down; it cannot be waited for for ever. */
-async function end(pulumi: Identity): Promise<void> {
+async function end({ pulumi, host }: Run): Promise<void> {
   if (isAlive(pulumi)) process.kill(pulumi.pid, "SIGINT");
   for (const deadline = Date.now() + 30_000; isAlive(pulumi) && Date.now() < deadline;) await sleep(50);
   if (isAlive(pulumi)) process.kill(pulumi.pid, "SIGKILL");
   endSession(pulumi.pid);
+  if (host !== undefined && isAlive(host)) process.kill(host.pid, "SIGKILL");
 }
 
 /** Plugins outlive a pulumi that was killed, and one may still be at work. They are in the session that pulumi led. */

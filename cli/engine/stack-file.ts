@@ -229,6 +229,10 @@ export const allowsDestroy = (id: string): boolean => String(settingOf(id, "allo
 /** Whether somebody has begun to adopt the tenant, and not come to the end. */
 export const isAdopting = (id: string): boolean => settingOf(id, "adopting") !== undefined;
 
+/** Whether pulumi has written into the file how the stack's secrets are encrypted, as it does when it makes a stack. */
+export const hasSalt = (id: string): boolean =>
+  /^(encryptionsalt|encryptedkey|secretsprovider):/m.test(readFile(id) ?? "");
+
 /**
  * Takes the salt of another passphrase out of the file of a stack that does not exist yet: nothing is encrypted with it.
  * @throws Problem when something is.

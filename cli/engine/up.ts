@@ -6,7 +6,7 @@ import { locked, provisionTenant, up, type Provisioned, type Reporter } from "./
 import { nameOfPlatform } from "./platforms.ts";
 import { planStackFile } from "./stack-file.ts";
 import { Watch } from "./watch.ts";
-import { openStack } from "./workspace.ts";
+import { inStack } from "./workspace.ts";
 
 /**
  * Brings a stack to what its file and the program say. A new tenant whose run fails is taken back; its file stays.
@@ -18,10 +18,9 @@ export async function upStack(stack: string, reporter: Reporter): Promise<Provis
 }
 
 async function upPlatform(name: string, reporter: Reporter): Promise<Provisioned> {
-  const { stack } = await openStack(name);
   const watch = new Watch(reporter.steps);
   try {
-    await up(stack, watch);
+    await inStack(name, ({ stack }) => up(stack, watch));
   } catch (error) {
     if (error instanceof PulumiError && error.locked) throw locked(name, error);
     const { cause } = watch.failure((error as Error).message);

@@ -19,6 +19,8 @@ const unchanging = ["same", "read", "refresh"];
 export class Watch {
   /** What this run made, or began to make, by URN. */
   readonly created = new Map<string, Begun>();
+  /** Whether the engine found, in the state, what a killed run had begun. */
+  foundLeftovers = false;
   /** How many resources this run changed. */
   changes = 0;
   readonly #errors: { readonly urn: string | undefined; readonly message: string }[] = [];
@@ -40,6 +42,7 @@ export class Watch {
       this.#failed.push(resOpFailedEvent.metadata.urn);
       this.#ended(resOpFailedEvent.metadata, false);
     }
+    if (diagnosticEvent?.message.includes("pending operations from previous deployment")) this.foundLeftovers = true;
     if (diagnosticEvent?.severity === "error") {
       this.#errors.push({ urn: diagnosticEvent.urn, message: diagnosticEvent.message });
     }

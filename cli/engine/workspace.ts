@@ -1,10 +1,11 @@
 // A tenant's stack: opened, made, read and removed through the Automation API, with the real program of the checkout.
+import "../sdk.ts";
 import type { Stack } from "@pulumi/pulumi/automation/index.js";
 import type { PulumiCommand } from "@pulumi/pulumi/automation/cmd.js";
 import { root } from "../../toolchain/paths.ts";
 import { PulumiError, pulumiCommand, runPulumi } from "./command.ts";
 import type { Begun } from "./orphans.ts";
-import { dropSalt } from "./stack-file.ts";
+import { dropSalt, hasSalt } from "./stack-file.ts";
 import { removeStateFiles, type StateFiles } from "./state-files.ts";
 
 /** A stack that is there. */
@@ -16,15 +17,19 @@ export interface OpenStack {
 
 let command: Promise<PulumiCommand> | undefined;
 
-/** Selects or makes a stack, in a workspace of its own: its variables reach no other stack of this process. */
-async function open(name: string, how: "select" | "create"): Promise<Stack> {
-  command ??= pulumiCommand(); // Once for the process: it asks pulumi for its version.
-  const [{ LocalWorkspace, Stack: stacks }, pulumiCommandOfAll] = await Promise.all([
+/**
+ * Selects or makes a stack, in a workspace of its own: its variables reach no other stack of this process. One that is `assumed` is
+ * taken to be there: to ask is a run of pulumi.
+ */
+async function open(name: string, how: "select" | "create" | "assume"): Promise<Stack> {
+  command ??= pulumiCommand(); // Once for the process.
+  const [{ LocalWorkspace, Stack: stacks }, asking] = await Promise.all([
     import("@pulumi/pulumi/automation/index.js"),
     command,
   ]);
-  const workspace = await LocalWorkspace.create({ workDir: root, pulumiCommand: pulumiCommandOfAll });
-  const stack = await stacks[how](name, workspace);
+  const workspace = await LocalWorkspace.create({ workDir: root, pulumiCommand: asking });
+  if (how === "assume") workspace.selectStack = async () => undefined;
+  const stack = await stacks[how === "create" ? "create" : "select"](name, workspace);
   // After each run the Automation API asks for outputs and history, which nobody reads here: three runs of pulumi less.
   return Object.assign(stack, { outputs: async () => ({}), info: async () => undefined });
 }
@@ -39,8 +44,30 @@ export async function findStack(name: string): Promise<Stack | undefined> {
   }
 }
 
+/**
+ * Works on the stack of that name, made if there is none. Whether there is one, the stack's file says: with a salt it had a stack. Where
+ * that was wrong, `work` is told by the engine, before it did anything, and begins again.
+ */
+export async function inStack<T>(name: string, work: (opened: OpenStack) => Promise<T>): Promise<T> {
+  if (!hasSalt(name)) return work(await openStack(name));
+  try {
+    return await work({ stack: await open(name, "assume"), isNew: false });
+  } catch (error) {
+    if (!(error instanceof PulumiError && error.notFound)) throw error;
+    return work(await openStack(name));
+  }
+}
+
 /** The stack of that name, made if there is none. */
 export async function openStack(name: string): Promise<OpenStack> {
+  if (!hasSalt(name)) {
+    try {
+      return { stack: await create(name), isNew: true };
+    } catch (error) {
+      if (!(error instanceof PulumiError && error.exists)) throw error;
+      return { stack: await open(name, "assume"), isNew: false };
+    }
+  }
   const found = await findStack(name);
   return found === undefined ? { stack: await create(name), isNew: true } : { stack: found, isNew: false };
 }

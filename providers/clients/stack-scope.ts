@@ -14,7 +14,8 @@ const stackScopes = new AsyncLocalStorage<StackScope>();
 export const stackScope = (): StackScope | undefined => stackScopes.getStore();
 
 /** Runs `work` so that what a stack's configuration says of servers holds for this work alone, whatever else runs meanwhile. */
-export const inStackScope = <T>(work: () => Promise<T>): Promise<T> => stackScopes.run({}, work);
+export const inStackScope = <T>(work: () => Promise<T>, scope: StackScope = {}): Promise<T> =>
+  stackScopes.run(scope, work);
 
 /** Runs `work` on the servers of a placement; the default one's are those of the scope that this is called in. */
 export function inPlacement<T>(placement: string, work: () => Promise<T>): Promise<T> {
