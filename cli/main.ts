@@ -25,7 +25,7 @@ import { rotateCommand } from "./commands/rotate.ts";
 import { upCommand } from "./commands/up.ts";
 import { verifyCommand } from "./commands/verify.ts";
 import { runCommandLine } from "./command-line.ts";
-import { errorOutput, Problem } from "./errors.ts";
+import { codeOf, errorOutput, Problem } from "./errors.ts";
 import { withManners } from "./manners.ts";
 import { complain, note, setVerbosity } from "./output.ts";
 
@@ -128,10 +128,15 @@ export async function main(argv: readonly string[]): Promise<void> {
   await runCommandLine(program, argv, (error) => withNextStep(error, own.slice(2)));
 }
 
-/** Where pulumi was killed before or after its real work, no command has said what to do. */
+/** Where pulumi was killed before or after its real work, or a server that is asked before it was gone, no command has said what to do. */
 async function withNextStep(error: unknown, args: readonly string[]): Promise<unknown> {
   const { PulumiError } = await import("./engine/command.ts");
-  if (!(error instanceof PulumiError) || error.ran.endedBy === undefined) return error;
   const typed = args.map((arg) => (/^[\w./:@=,-]+$/.test(arg) ? arg : JSON.stringify(arg))).join(" ");
+  const { message } = error as Error;
+  if (codeOf(error) === "server-unreachable" && !/npm run|pulumi \w/.test(message)) {
+    const help = `When it answers (the local stores: npm run stores -- start), type it again: npm run tenant -- ${typed}`;
+    return new Problem("server-unreachable", `${message}. ${help}`, { cause: error });
+  }
+  if (!(error instanceof PulumiError) || error.ran.endedBy === undefined) return error;
   return new Problem(error.errorCode, `${error.message}. Type it again: npm run tenant -- ${typed}`, { cause: error });
 }

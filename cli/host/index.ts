@@ -37,6 +37,8 @@ const idle: Process[] = [];
 function start(): Process {
   const child = fork(fileURLToPath(new URL("process.ts", import.meta.url)), {
     stdio: ["ignore", "ignore", "pipe", "ipc"],
+    // Not this process's own, which may be about what it runs (--input-type).
+    execArgv: ["--disable-warning=ExperimentalWarning"],
     // A process group of its own: Ctrl-C at a terminal is the command's, which lets what runs come to its end.
     detached: true,
     env: { NODE_COMPILE_CACHE: join(localDir, "compile-cache"), ...process.env },
