@@ -9,6 +9,7 @@ import { listTenants } from "../../providers/clients/registry.ts";
 import { reservationOf } from "../../providers/clients/reservations.ts";
 import { secretFiles, secretsDir } from "../../providers/clients/secrets-dir.ts";
 import { servers } from "../../providers/clients/servers.ts";
+import { inStackScope } from "../../providers/clients/stack-scope.ts";
 import { tracesOf } from "../../providers/clients/traces.ts";
 import { toolchainSteps } from "../../toolchain/install.ts";
 import { runSteps } from "../../toolchain/steps.ts";
@@ -69,7 +70,7 @@ async function withProgress<T>(title: string, work: (progress: Progress) => Prom
 async function tenantsAtOnce(progress: Progress): Promise<Report[]> {
   const results = await Promise.allSettled(
     tenants.map(({ id, network }) =>
-      tenant(id, network, { ...progress, news: (text) => progress.news(`${id} ${text}`) }),
+      inStackScope(() => tenant(id, network, { ...progress, news: (text) => progress.news(`${id} ${text}`) })),
     ),
   );
   const failures = results.flatMap((result) => (result.status === "rejected" ? [result.reason as Error] : []));
