@@ -3,7 +3,13 @@ import { Command } from "commander";
 import { errorOutput, showError } from "../cli/errors.ts";
 import { withManners } from "../cli/manners.ts";
 import { quoted } from "../cli/shell.ts";
-import { conflictingVariables, environment } from "./environment.ts";
+import { conflictingVariables, environment, placementText } from "./environment.ts";
+
+interface Options {
+  readonly cluster?: true;
+  readonly json?: true;
+  readonly placement?: string;
+}
 
 const program = withManners(new Command("npm run -s env --"))
   .description(
@@ -12,8 +18,11 @@ They replace what the shell has set, also if that was a real deployment's: a new
   )
   .option("--cluster", "those of the set in which each is several servers (npm run stores -- start --cluster)")
   .option("--json", "print them as one JSON object")
-  .action(({ cluster, json }: { readonly cluster?: true; readonly json?: true }) => {
-    const variables = environment({ ...(cluster && { cluster }) });
+  .option("--placement <name>", "print the stores' settings as a placement, for the file of TENANT_PLACEMENTS_FILE")
+  .action(({ cluster, json, placement }: Options) => {
+    const options = { ...(cluster && { cluster }) };
+    if (placement !== undefined) return void process.stdout.write(placementText(placement, options));
+    const variables = environment(options);
     process.stdout.write(json ? `${JSON.stringify(variables, null, 2)}\n` : shellLines(variables));
   });
 

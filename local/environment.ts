@@ -2,7 +2,10 @@
 import { mkdirSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { stringify } from "yaml";
 import { Problem } from "../errors/problem.ts";
+import { placementProblem } from "../providers/clients/placements.ts";
+import { serverVariables } from "../providers/clients/servers.ts";
 import { binDir, localDir, pulumiHome } from "../toolchain/paths.ts";
 import { credentialsFile, passphraseFile, readCredentials } from "./credentials.ts";
 import { portsInUse } from "./lifecycle.ts";
@@ -63,6 +66,14 @@ export function storesEnv(options: StoresOptions = {}): Record<string, string> {
     REDIS_URL: `${tls ? "rediss" : "redis"}://${encodeURIComponent(redis.user)}:${encodeURIComponent(redis.password)}@${redisNodes.join(",")}`,
     ...(tls && { TENANT_CA_FILE: authorityFile(dir), PGSSLROOTCERT: authorityFile(dir) }),
   };
+}
+
+/** The same as a placement, for the file of TENANT_PLACEMENTS_FILE: YAML, with the credentials. */
+export function placementText(name: string, options: StoresOptions = {}): string {
+  const problem = placementProblem(name);
+  if (problem !== undefined) throw new Problem("usage", `--placement ${problem}, not ${JSON.stringify(name)}`);
+  const known = Object.entries(storesEnv(options)).filter(([variable]) => serverVariables.includes(variable));
+  return stringify({ [name]: Object.fromEntries(known) });
 }
 
 /**

@@ -3,15 +3,14 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { stringify } from "yaml";
 import type { Connection } from "../../cli/connection.ts";
-import { storesEnv } from "../../local/environment.ts";
+import { placementText, storesEnv } from "../../local/environment.ts";
 import { resetStores, startStores, stopStores } from "../../local/lifecycle.ts";
 import { tenantNames } from "../../components/names.ts";
 import { placementVariable, platformStack } from "../../providers/clients/placements.ts";
 import { withAdmin } from "../../providers/clients/postgresql.ts";
 import { qdrantClient } from "../../providers/clients/qdrant.ts";
-import { servers, serverVariables, type Servers } from "../../providers/clients/servers.ts";
+import { servers, type Servers } from "../../providers/clients/servers.ts";
 import { inPlacement } from "../../providers/clients/stack-scope.ts";
 import { tracesOf } from "../../providers/clients/traces.ts";
 import { localDir } from "../../toolchain/paths.ts";
@@ -49,13 +48,11 @@ beforeAll(async () => {
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   await Promise.all([startStores(stores), platformUp()]);
-  const variables = Object.fromEntries(
-    Object.entries(storesEnv(stores)).filter(([name]) => serverVariables.includes(name)),
-  );
-  writeFileSync(file, stringify({ [placement]: variables }), { mode: 0o600 });
+  writeFileSync(file, placementText(placement, stores), { mode: 0o600 });
+  const variables = storesEnv(stores);
   for (const [name, value] of Object.entries(variables)) process.env[placementVariable(placement, name)] = value;
   all = await inPlacement(placement, async () => servers());
-  for (const name of serverVariables) Reflect.deleteProperty(process.env, placementVariable(placement, name));
+  for (const name of Object.keys(variables)) Reflect.deleteProperty(process.env, placementVariable(placement, name));
   secrets = [all.minio.user, all.minio.password, all.postgresql.password, all.qdrant.apiKey, all.redis.url.password];
   await initStack(here, { id: here, network: ["10.94.0.0/16"], labels: { plan: "gold" } });
   await initStack(there, { id: there, network: ["10.95.0.0/16"], placement, qdrantVectorSize: 2 });
