@@ -4,6 +4,7 @@ import type { dynamic } from "@pulumi/pulumi";
 import { isDeepStrictEqual } from "node:util";
 import { adopting } from "./clients/adopting.ts";
 import { refuseLoudVariables } from "./clients/loud-variables.ts";
+import { minioReason } from "./clients/minio.ts";
 import { servers, usePluginConfig } from "./clients/servers.ts";
 import { tlsProblems } from "./clients/tls-problems.ts";
 
@@ -76,7 +77,7 @@ function identityOf<I extends object, O extends I>({ inputs }: Lifecycle<I, O>, 
 function reasons(error: Error): string {
   const answer = (error as { data?: { status?: { error?: unknown } } }).data?.status?.error;
   const behind = typeof answer === "string" ? answer : error.cause instanceof Error ? error.cause.message : "";
-  return behind === "" || error.message.includes(behind) ? error.message : `${error.message}: ${behind}`;
+  return behind === "" || error.message.includes(behind) ? minioReason(error.message) : `${error.message}: ${behind}`;
 }
 
 /** What is wrong with the TLS of a server, when a connection failed; undefined when it is something else. */

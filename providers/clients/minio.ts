@@ -30,6 +30,13 @@ export function s3Code(error: unknown): string | undefined {
   return typeof code === "string" ? code : undefined;
 }
 
+/** A message of an error; the client's own words for a server that is unavailable name neither it nor what to do. */
+export function minioReason(message: string): string {
+  const status = /Retryable HTTP status: (50[234])/.exec(message)?.[1];
+  if (status === undefined) return message;
+  return `MinIO answers HTTP ${status}: too few of its nodes are there, or it is starting. Start what is down, then run it again`;
+}
+
 /**
  * One GET of the admin API (`/minio/admin/v3/…`), which is signed like S3; undefined when the server knows no such thing.
  * Source: MinIO's madmin-go, the calls whose answers are plain JSON.

@@ -4,7 +4,7 @@ import { readdir } from "node:fs/promises";
 import { Problem } from "../../errors/problem.ts";
 import { minioUserOf, type TenantNames } from "../../components/names.ts";
 import { readHba } from "./hba-file.ts";
-import { countObjects, minioAdminGet, minioClient, s3Code } from "./minio.ts";
+import { countObjects, minioAdminGet, minioClient, minioReason, s3Code } from "./minio.ts";
 import { networksIn } from "./pg-hba.ts";
 import { withAdmin } from "./postgresql.ts";
 import { onEveryServer, withEveryNode } from "./postgresql-nodes.ts";
@@ -115,7 +115,7 @@ async function cannotAsk(place: Place, cause: unknown, servers: Servers): Promis
   }
   const code = s3Code(cause);
   const detail = (cause as { cause?: { message?: string } }).cause?.message;
-  const reason = [(cause as Error).message || code, detail].filter(Boolean).join(": ");
+  const reason = [minioReason((cause as Error).message) || code, detail].filter(Boolean).join(": ");
   return new Problem("server-unreachable", `${place} (${stepOf[place]}) does not answer: ${reason}`, { cause });
 }
 
