@@ -1,6 +1,7 @@
 // pulumi up of a stack that has a file here: a tenant, with what provisioning means for a new one, or the platform.
 import { placementOfPlatform } from "../../providers/clients/placements.ts";
 import { Problem, withoutSecrets } from "../errors.ts";
+import { placementOf } from "../placement.ts";
 import { PulumiError } from "./command.ts";
 import { locked, provisionTenant, up, type Provisioned, type Reporter } from "./provision.ts";
 import { nameOfPlatform } from "./platforms.ts";
@@ -14,6 +15,7 @@ import { inStack } from "./workspace.ts";
  */
 export async function upStack(stack: string, reporter: Reporter): Promise<Provisioned> {
   if (placementOfPlatform(stack) !== undefined) return upPlatform(stack, reporter);
+  await placementOf(stack); // A tenant that its file moves is refused before pulumi is started.
   return provisionTenant(await planStackFile(stack, { networks: [] }), reporter);
 }
 
