@@ -46,12 +46,9 @@ export function postgresqlPair(id: string): void {
   const canary = tenantNames("canary");
 
   /** A session with the tenant's credentials on one of the servers. */
-  async function session(address: Address, to = database, password?: string): Promise<Client> {
-    const { postgres_password: own } = await readCredentials(id);
-    return openSession(
-      { ...servers().postgresql, ...address() },
-      { user: role, password: password ?? own, database: to },
-    );
+  async function session(address: Address, to = database): Promise<Client> {
+    const { postgres_password: password } = await readCredentials(id);
+    return openSession({ ...servers().postgresql, ...address() }, { user: role, password, database: to });
   }
   const answer = (address: Address, to: string, sql = "SELECT") =>
     answerTo(async () => {
@@ -173,8 +170,12 @@ export function postgresqlPair(id: string): void {
     expect((await planned(id)).map(({ op, type }) => `${op} ${type}`)).toEqual(["update postgresql"]);
     const drift = await run(process.execPath, ["cli/tenant.ts", "drift", id]);
     expect(drift.code).toBe(0);
+    const { postgres_password: password } = await readCredentials(other);
+    const login = { user: names.role, password, database: names.database };
+    const reader = await openSession({ ...servers().postgresql, ...first() }, login);
     const { code } = await pulumi(["destroy", "--stack", other, "--yes", "--skip-preview"]);
     expect(code).toBe(0);
+    expect(await answerTo(() => reader.query("SELECT"))).not.toBe("done");
     expect(await tracesOf(names, servers(), { keys: true })).toEqual([]);
   });
 }
