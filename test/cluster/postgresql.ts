@@ -114,9 +114,10 @@ export function postgresqlPair(id: string): void {
     expect(await answer(second, database)).toBe("done");
   });
 
-  it("a primary that is lost in the middle of an update fails it; with the standby in its place all goes on", async () => {
-    const other = "failedover";
-    const names = tenantNames(other);
+  const other = "failedover";
+  const names = tenantNames(other);
+
+  it("a primary that is lost in the middle of an update fails it", async () => {
     // Every commit is on the standby before it is answered: what an update has recorded is not lost.
     await on(first, async (client) => {
       await client.query("ALTER SYSTEM SET synchronous_standby_names = '*'");
@@ -131,7 +132,9 @@ export function postgresqlPair(id: string): void {
     const failed = await interrupted;
     expect(failed.code).not.toBe(0);
     expect(failed.all).toContain("ECONNREFUSED");
+  });
 
+  it("without a primary, and with one server of two, a verification says what is missing", async () => {
     const [one, two] = [first(), second()].map((address) => `${address?.host}:${address?.port}`);
     const headless = await verify(id);
     expect(headless.code).not.toBe(0);
@@ -143,7 +146,9 @@ export function postgresqlPair(id: string): void {
     expect(alone.code).not.toBe(0);
     expect(alone.all).toContain(`1 of 2 PostgreSQL servers cannot be used, and nothing was changed on any: ${one}`);
     expect((await verify(id, { PGHOST: second()?.host, PGPORT: String(second()?.port) })).all).toContain("is isolated");
+  });
 
+  it("the standby in its place is found, by applications too, and the former primary follows", async () => {
     await revive("postgresql");
     expect(
       await on(
@@ -162,7 +167,9 @@ export function postgresqlPair(id: string): void {
       console.log((await client.query("SELECT inet_server_port() AS port")).rows[0].port);
       await client.end();`;
     expect(await asTenant(process.execPath, "--input-type=module", "-e", program)).toBe(port);
+  });
 
+  it("the interrupted update is finished with a change, and nothing differs but where the primary is", async () => {
     await setConfig(other, "postgresqlConnectionLimit", "21");
     await up(other);
     expect((await verify(other)).code).toBe(0);
@@ -170,6 +177,9 @@ export function postgresqlPair(id: string): void {
     expect((await planned(id)).map(({ op, type }) => `${op} ${type}`)).toEqual(["update postgresql"]);
     const drift = await run(process.execPath, ["cli/tenant.ts", "drift", id]);
     expect(drift.code).toBe(0);
+  });
+
+  it("a destroy leaves nothing on either, and ends a session on the standby", async () => {
     const { postgres_password: password } = await readCredentials(other);
     const login = { user: names.role, password, database: names.database };
     const reader = await openSession({ ...servers().postgresql, ...first() }, login);
