@@ -361,7 +361,7 @@ async function restoreAfterReservation(): Promise<void> {
 
 it("covers every provider that has a lifecycle in a store", () => {
   // bucket-contents, platform-schema and tenant-template are exercised by the whole-stack tests, pg-hba-closing in test/network,
-  // audit-key in test/audit.
+  // audit-key in test/audit, placement in test/placement.
   const listed = readdirSync(join(import.meta.dirname, "../../providers"))
     .filter((name) => name.endsWith(".ts") && !["dynamic.ts", "lifecycle.ts"].includes(name))
     .map((name) => name.slice(0, -3));
@@ -370,6 +370,7 @@ it("covers every provider that has a lifecycle in a store", () => {
     "audit-key",
     "bucket-contents",
     "pg-hba-closing",
+    "placement",
     "platform-schema",
     "tenant-template",
   ];
