@@ -25,6 +25,8 @@ export const programService: UntypedServiceImplementation = {
     // Not waited for: of a run that failed, it may never come to its end.
     void inScope(async () => {
       configureRun(Object.fromEntries(call.request.getConfigMap().entries()));
+      // As the language host hands them over.
+      process.env["PULUMI_CONFIG_SECRET_KEYS"] = JSON.stringify(call.request.getConfigsecretkeysList());
       return server.run(call, answer);
     });
   }) satisfies Run,
