@@ -100,7 +100,9 @@ async function createCollection(client: QdrantClient, desired: QdrantCollectionI
     strict_mode_config: desired.strictMode,
     ...layout,
   };
-  await onAllPeers(client, desired.collection, () => client.createCollection(desired.collection, wanted));
+  await onAllPeers(client, servers().qdrant, desired.collection, () =>
+    client.createCollection(desired.collection, wanted),
+  );
 }
 
 async function syncIndexes(

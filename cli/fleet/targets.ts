@@ -1,6 +1,6 @@
 // The tenants that a command was asked for, in the order in which it takes them.
 import type { Labels } from "../../components/labels.ts";
-import { placementOfPlatform } from "../../providers/clients/placements.ts";
+import { defaultPlacement, placementOfPlatform } from "../../providers/clients/placements.ts";
 import { Problem } from "../errors.ts";
 import { complain, note } from "../output.ts";
 import { configuredTenants, similar } from "../tenants.ts";
@@ -140,7 +140,11 @@ function selected(
 ): string[] {
   const labelled = found.filter(({ labels }) => matches(conditions, labels)).map(({ id }) => id);
   if (select !== undefined && labelled.length === 0) {
-    const known = found.flatMap(({ labels }) => Object.entries(labels).map(([key, value]) => `${key}=${value}`));
+    const several = found.some(({ labels }) => labels["placement"] !== defaultPlacement);
+    const known = found
+      .flatMap(({ labels }) => Object.entries(labels))
+      .filter(([key]) => several || key !== "placement")
+      .map(([key, value]) => `${key}=${value}`);
     throw new Problem(
       "selection-empty",
       `No tenant has labels that match --select ${select}. Nothing was done. Labels that there are: ${[...new Set(known)].sort().join(", ") || "none"}. ` +

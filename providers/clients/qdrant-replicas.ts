@@ -2,6 +2,8 @@
 // a later change of the replication factor it only remembers: it neither copies nor drops anything by itself (measured on 1.16.3).
 import type { QdrantClient } from "@qdrant/js-client-rest";
 import { setTimeout } from "node:timers/promises";
+import { unreadyNodes } from "./qdrant.ts";
+import type { Servers } from "./servers.ts";
 
 /** How many nodes have each part of a collection; `all`: every node that there is. */
 export type Replicas = number | "all";
@@ -30,6 +32,7 @@ export async function peersOf(client: QdrantClient): Promise<number[]> {
  */
 export async function onAllPeers(
   client: QdrantClient,
+  qdrant: Servers["qdrant"],
   collection: string,
   make: () => Promise<unknown>,
 ): Promise<void> {
@@ -37,7 +40,9 @@ export async function onAllPeers(
     await make();
   } catch (cause) {
     // Of a single server, and of one that has not begun, there is nothing to say.
-    const silent = await silentPeers(client, collection).catch(() => []);
+    const incomplete = await silentPeers(client, collection).catch(() => []);
+    // The others may not know yet.
+    const silent = incomplete.length > 0 ? incomplete : await unreadyNodes(qdrant);
     if (silent.length === 0) throw cause;
     throw new Error(
       `the Qdrant nodes ${silent.join(", ")} do not answer the others: start them, then run it again. One that is gone for good ` +

@@ -14,29 +14,40 @@ const nodePatience = 3_000;
  * Where the server is: the only URL, or of a cluster the first node that answers and has caught up with the others.
  * @throws Error with the reason of each node.
  */
-export async function qdrantUrl({ url: only, nodes, ca }: Servers["qdrant"]): Promise<URL> {
-  if (nodes === undefined) return only;
-  const { Agent, fetch } = await import("undici");
-  const agent = new Agent(ca === undefined ? {} : { connect: trusting(ca) });
+export async function qdrantUrl(qdrant: Servers["qdrant"]): Promise<URL> {
   const failures: Error[] = [];
-  try {
-    for (const url of nodes) {
-      try {
-        const init = { dispatcher: agent, signal: AbortSignal.timeout(nodePatience) };
-        const { ok, status } = await fetch(new URL("/readyz", url), init);
-        if (ok) return url;
-        failures.push(new Error(`${url.origin}: it is not ready (HTTP ${status})`));
-      } catch (cause) {
-        const { message, cause: reason } = cause as Error;
-        failures.push(new Error(`${url.origin}: ${reason instanceof Error ? reason.message : message}`, { cause }));
-      }
-    }
-  } finally {
-    await agent.destroy();
+  for (const url of qdrant.nodes ?? []) {
+    const failure = await unready(qdrant, url);
+    if (failure === undefined) return url;
+    failures.push(failure);
   }
+  if (failures.length === 0) return qdrant.url;
   throw new Error(`no Qdrant node of QDRANT_URL answers: ${failures.map(({ message }) => message).join("; ")}`, {
     cause: failures[0],
   });
+}
+
+/** Those of the named nodes that do not answer, or have not caught up with the others. */
+export async function unreadyNodes(qdrant: Servers["qdrant"]): Promise<string[]> {
+  const nodes = qdrant.nodes ?? [];
+  const failures = await Promise.all(nodes.map((url) => unready(qdrant, url)));
+  return nodes.filter((_, index) => failures[index] !== undefined).map(({ origin }) => origin);
+}
+
+/** Why the node is of no use now; undefined when it is. */
+async function unready({ ca }: Servers["qdrant"], url: URL): Promise<Error | undefined> {
+  const { Agent, fetch } = await import("undici");
+  const agent = new Agent(ca === undefined ? {} : { connect: trusting(ca) });
+  try {
+    const init = { dispatcher: agent, signal: AbortSignal.timeout(nodePatience) };
+    const { ok, status } = await fetch(new URL("/readyz", url), init);
+    return ok ? undefined : new Error(`${url.origin}: it is not ready (HTTP ${status})`);
+  } catch (cause) {
+    const { message, cause: reason } = cause as Error;
+    return new Error(`${url.origin}: ${reason instanceof Error ? reason.message : message}`, { cause });
+  } finally {
+    await agent.destroy();
+  }
 }
 
 /**
