@@ -113,9 +113,9 @@ export async function borrowHost(env: NodeJS.ProcessEnv): Promise<Host | undefin
     ended,
     release: async (end) => {
       if (ended() !== undefined) return;
-      const gone = once(child, "exit");
       if (end === "killed") {
         // What it is at must stop, as the run's own processes do.
+        const gone = once(child, "exit");
         child.kill("SIGKILL");
         await gone;
         return;
