@@ -15,6 +15,7 @@ export async function measureGrowth(
   const points: GrowthPoint[] = [];
   for (const count of counts) {
     await population.growTo(count);
+    await settled(world);
     const { present } = population;
     const id = (index: number): string => `grown${present}n${index}`;
     const network = (index: number): string => `10.${1 + points.length}.${index}.0/24`;
@@ -30,6 +31,14 @@ export async function measureGrowth(
     population.provisioned(runs);
     points.push({ present, provision, unchanged, verify, list });
     tell(rowsOf(points), points);
+  }
+}
+
+/** Waits until the stores have done what those that are present gave them to do: at most a fifth of a core for 5 s, or 2 minutes. */
+async function settled(world: World): Promise<void> {
+  for (let tries = 0; tries < 24; tries += 1) {
+    const { storesCpu = 0 } = await world.measure(world.shell("sleep 5"));
+    if (storesCpu <= 1) return;
   }
 }
 
