@@ -73,7 +73,7 @@ async function countAll(ids: readonly string[], { parallel }: FleetOptions) {
   const { useStackConfig } = await import("../environment.ts");
   const { defaultParallel } = await import("../fleet/options.ts");
   const { schedule } = await import("../fleet/scheduler.ts");
-  const { inStackScope } = await import("../../providers/clients/servers.ts");
+  const { inStackScope } = await import("../../providers/clients/stack-scope.ts");
   const { beginProgress } = await import("../progress.ts");
   const progress = await beginProgress(`Counting what ${ids.length} tenants hold`);
   const count = (id: string) =>

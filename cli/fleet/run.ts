@@ -60,7 +60,7 @@ interface Running<T> {
 
 async function runAll<T>(job: Job<T>, order: Order, { parallel, failFast, words }: Running<T>): Promise<Outcome<T>[]> {
   const { interrupted, onInterrupt, withInterrupts } = await import("../engine/interrupt.ts");
-  const { inStackScope } = await import("../../providers/clients/servers.ts");
+  const { inStackScope } = await import("../../providers/clients/stack-scope.ts");
   const { beginFleetProgress } = await import("./progress.ts");
   const count = order.first.length + order.rest.length;
   const noun = order.first.some((stack) => placementOfPlatform(stack) !== undefined) ? "stack" : "tenant";

@@ -7,7 +7,7 @@ import { packaged } from "../../providers/clients/place.ts";
 import { localDir } from "../../toolchain/paths.ts";
 import type { RunEnd } from "../engine/runs.ts";
 import { withoutSecrets } from "../errors.ts";
-import { verifierVariable, type Answer, type Request } from "./messages.ts";
+import { verifierVariable, type Answer, type Ready, type Request } from "./messages.ts";
 
 /** A host, lent to a run. */
 export interface Host {
@@ -27,7 +27,7 @@ const runsOfOne = 200;
 
 interface Process {
   readonly child: ChildProcess;
-  readonly ready: Promise<{ readonly port: number; readonly verifier: string }>;
+  readonly ready: Promise<Ready>;
   readonly stderr: () => string;
   runs: number;
 }
@@ -45,17 +45,13 @@ function start(): Process {
   });
   let stderr = "";
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr = (stderr + text).slice(-4000)));
-  const host: Process = { child, ready: firstAnswer(child), stderr: () => stderr, runs: 0 };
+  const host: Process = { child, ready: answerOf(child) as Promise<Ready>, stderr: () => stderr, runs: 0 };
   host.ready.catch(() => undefined); // Whoever borrows it is told.
   // It ends with this process, and does not keep it.
   child.unref();
   child.channel?.unref();
   (child.stderr as { unref?: () => void } | null)?.unref?.();
   return host;
-}
-
-async function firstAnswer(child: ChildProcess): Promise<{ readonly port: number; readonly verifier: string }> {
-  return (await answerOf(child)) as { readonly port: number; readonly verifier: string };
 }
 
 /** The next thing it says. @throws Error when it ends instead */

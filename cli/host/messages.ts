@@ -7,14 +7,17 @@ export type Request =
   /** It has ended. */
   | { readonly end: true };
 
+/** What a host says first. */
+export interface Ready {
+  /** TCP port on the loopback address: the program and the dynamic providers, for the engine. */
+  readonly port: number;
+  /** For `verifierVariable`. */
+  readonly verifier: string;
+}
+
 /** From the host. */
 export type Answer =
-  | {
-      /** TCP port on the loopback address: the program and the dynamic providers, for the engine. */
-      readonly port: number;
-      /** For `verifierVariable`. */
-      readonly verifier: string;
-    }
+  | Ready
   | { readonly begun: true }
   /** Nothing of the run is at work any more. */
   | { readonly ended: true };

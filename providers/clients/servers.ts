@@ -14,8 +14,6 @@ import { parseRedisUrl, type RedisLocation } from "./redis-url.ts";
 import { stackScope } from "./stack-scope.ts";
 import { readAuthority, type Authority } from "./tls.ts";
 
-export { inStackScope, stackScope, type StackScope } from "./stack-scope.ts";
-
 /** One setting of the shared servers. */
 interface Setting {
   /** Environment variable (design: the public interface). */

@@ -19,6 +19,7 @@ import { platformServers, servers, serverVariables } from "../../providers/clien
 import { secretFiles } from "../../providers/clients/secrets-dir.ts";
 import { inPlacement } from "../../providers/clients/stack-scope.ts";
 import { binDir } from "../../toolchain/paths.ts";
+import { refusal } from "../support/refusal.ts";
 import { find, register } from "./registrations.ts";
 import { outputs } from "./tenant-fixture.ts";
 
@@ -46,15 +47,6 @@ const environment = (variables: Readonly<Record<string, string>> = own) => ({
   TENANT_CA_FILE: "/nowhere/ca.pem",
   ...placed("eu-2", variables),
 });
-
-function problem(work: () => unknown): string {
-  try {
-    work();
-  } catch (error) {
-    return (error as Error).message;
-  }
-  throw new Error("it was accepted");
-}
 
 describe("names", () => {
   it.each(["default", "eu-2", "a", "eu-west-1b", "x".repeat(30)])("%s is one", (name) => {
@@ -99,7 +91,7 @@ describe("servers", () => {
     expect([all.postgresql.sslMode, all.postgresql.ca, all.qdrant.gateway]).toEqual(["verify-full", undefined, true]);
     expect(all.qdrant.tenantUrl.origin).toBe("http://10.2.0.3:6333");
     const { PGPASSWORD: _, QDRANT_API_KEY: __, ...less } = own;
-    const message = problem(() => servers(environment(less), on("eu-2")));
+    const message = refusal(() => servers(environment(less), on("eu-2")));
     expect(message).toContain("The servers of placement eu-2 are not fully configured");
     for (const name of ["PGPASSWORD", "QDRANT_API_KEY"]) expect(message).toContain(`- ${name} is not set`);
     expect(message).toContain("Nothing is taken from another placement");
@@ -107,17 +99,17 @@ describe("servers", () => {
   });
 
   it("that nobody named are refused, with those that are known", () => {
-    expect(problem(() => servers(environment(), on("eu-3")))).toMatch(
+    expect(refusal(() => servers(environment(), on("eu-3")))).toMatch(
       /^There is no placement eu-3 here.*Known: default, eu-2\..*TENANT_PLACEMENTS_FILE/s,
     );
-    expect(problem(() => servers(environment(), on("EU_2")))).toContain(
+    expect(refusal(() => servers(environment(), on("EU_2")))).toContain(
       'placement "EU_2": must be the name of a placement',
     );
   });
 
   it("and a placement at once are refused: whoever changes a file has no credential sent anywhere", () => {
     const config = on("eu-2", { minioEndpoint: "http://evil.example", minioRootPassword: "x" });
-    expect(problem(() => servers(environment(), config))).toContain(
+    expect(refusal(() => servers(environment(), config))).toContain(
       "servers of its own (minioEndpoint, minioRootPassword) and the placement eu-2",
     );
   });

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { rootCertificates } from "node:tls";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { engineConfig, servers, settings, type Servers } from "../../providers/clients/servers.ts";
+import { refusal } from "../support/refusal.ts";
 
 const environment = {
   MINIO_ENDPOINT: "http://127.0.0.1:9000",
@@ -23,15 +24,6 @@ const none = () => undefined;
 const configured = (values: Record<string, string>) => (key: string) => values[key];
 const from = (over: Record<string, string | undefined>, config: Record<string, string> = {}): Servers =>
   servers({ ...environment, ...over }, configured(config));
-
-function problem(work: () => unknown): string {
-  try {
-    work();
-  } catch (error) {
-    return (error as Error).message;
-  }
-  throw new Error("it was accepted");
-}
 
 it("reads everything from the environment", () => {
   expect(servers(environment, none)).toEqual({
@@ -59,7 +51,7 @@ it("knows PostgreSQL's port, and verifies its certificate and name unless told o
 });
 
 it("names every missing setting at once: variable, example, configuration key, and the command that helps", () => {
-  const message = problem(() => servers({}, none));
+  const message = refusal(() => servers({}, none));
   const required = Object.values(settings).filter((setting) => !("fallback" in setting || "optional" in setting));
   expect(required).toHaveLength(9);
   for (const { env, config, example } of required) {
@@ -86,7 +78,7 @@ it.each([
   ["port 65536", {}, { pgPort: "65536", pgPassword: "other" }, ["PGPORT must be a port"]],
   ["two at once", { PGPORT: "x", QDRANT_URL: "x" }, {}, ["PGPORT must", "QDRANT_URL is not"]],
 ])("%s", (_what, over, config, expected) => {
-  const message = problem(() => from(over, config));
+  const message = refusal(() => from(over, config));
   for (const one of expected) expect(message).toContain(`  - ${one}`);
   expect(message.split("\n  - ")).toHaveLength(1 + expected.length);
 });
@@ -114,10 +106,10 @@ describe("where tenants reach Qdrant", () => {
       url: new URL("https://one.example:6333"),
       tenantUrl: new URL(gateway.QDRANT_TENANT_URL),
     });
-    const message = problem(() => from({ QDRANT_URL: "https://one.example,http://two.example" }));
+    const message = refusal(() => from({ QDRANT_URL: "https://one.example,http://two.example" }));
     expect(message).toContain("QDRANT_URL names 2 nodes, and QDRANT_TENANT_URL none");
     expect(message).toContain("QDRANT_URL must say http:// or https:// for all nodes alike");
-    expect(problem(() => from({ ...gateway, QDRANT_URL: "https://one.example,two" }))).toContain(
+    expect(refusal(() => from({ ...gateway, QDRANT_URL: "https://one.example,two" }))).toContain(
       "QDRANT_URL is not a URL",
     );
   });
@@ -140,7 +132,7 @@ describe("where tenants reach Qdrant", () => {
     [{ QDRANT_TENANT_GRPC_URL: "grpc://x" }, "QDRANT_TENANT_GRPC_URL is not a URL starting with http:// or https://"],
     [{ QDRANT_GATEWAY: "no" }, "QDRANT_GATEWAY must be true or false"],
   ])("%j is refused", (over, expected) => {
-    expect(problem(() => from(over))).toContain(`  - ${expected}`);
+    expect(refusal(() => from(over))).toContain(`  - ${expected}`);
   });
 });
 
@@ -167,13 +159,13 @@ describe("the environment's credential goes to the environment's server only", (
     ["pgSslMode", "disable", "pgPassword", "PGPASSWORD"],
     ["qdrantUrl", "https://evil.example", "qdrantApiKey", "QDRANT_API_KEY"],
   ])("%s in the configuration needs its credential there", (key, value, credential, env) => {
-    const message = problem(() => from({}, { [key]: value }));
+    const message = refusal(() => from({}, { [key]: value }));
     expect(message).toContain(`  - ${key}: set in the configuration, but not ${credential}: ${env} of the environment`);
     expect(message).toContain(`pulumi config set --secret ${credential}`);
     expect(message.split("\n  - ")).toHaveLength(2);
     expect(from({}, { [key]: value, [credential]: "theirs" })).toBeDefined();
     // An empty one falls back to the environment's.
-    expect(problem(() => from({}, { [key]: value, [credential]: "" }))).toContain(key);
+    expect(refusal(() => from({}, { [key]: value, [credential]: "" }))).toContain(key);
   });
 
   it("a credential alone is for the environment's server", () => {
@@ -185,7 +177,7 @@ describe("the environment's credential goes to the environment's server only", (
 
   it("an authority in the configuration needs every credential there", () => {
     expect(
-      problem(() => from({}, { caFile: "/etc/ssl/theirs.pem" })).match(/set in the configuration, but not \w+/g),
+      refusal(() => from({}, { caFile: "/etc/ssl/theirs.pem" })).match(/set in the configuration, but not \w+/g),
     ).toEqual(
       ["minioRootPassword", "pgPassword", "qdrantApiKey", "redisUrl"].map(
         (key) => `set in the configuration, but not ${key}`,
@@ -195,7 +187,7 @@ describe("the environment's credential goes to the environment's server only", (
 
   it("every place is refused at once", () => {
     const all = { minioEndpoint: "https://e.example", pgHost: "e.example", qdrantUrl: "https://e.example" };
-    expect(problem(() => from({}, all)).split("\n  - ")).toHaveLength(4);
+    expect(refusal(() => from({}, all)).split("\n  - ")).toHaveLength(4);
   });
 });
 
@@ -239,8 +231,8 @@ describe("the private authority", () => {
     ["no certificate", none, /names .*none\.pem, which is no certificate in PEM/],
     ["a relative path", "ca.pem", /is not an absolute path \(for example \/etc\/ssl\/stores-ca\.pem\)/],
   ])("%s is refused", (_what, file, expected) => {
-    expect(problem(() => from({ TENANT_CA_FILE: file }))).toMatch(new RegExp(`- TENANT_CA_FILE ${expected.source}`));
-    expect(problem(() => from({ PGSSLROOTCERT: file }))).toMatch(new RegExp(`- PGSSLROOTCERT ${expected.source}`));
+    expect(refusal(() => from({ TENANT_CA_FILE: file }))).toMatch(new RegExp(`- TENANT_CA_FILE ${expected.source}`));
+    expect(refusal(() => from({ PGSSLROOTCERT: file }))).toMatch(new RegExp(`- PGSSLROOTCERT ${expected.source}`));
   });
 });
 
@@ -269,7 +261,7 @@ describe("no secret is in a message", () => {
   });
 
   it("nor the password inside a URL that is malformed", () => {
-    expect(problem(() => from({ REDIS_URL: "redis//admin:s3cret-redis@host" }))).not.toContain("s3cret");
+    expect(refusal(() => from({ REDIS_URL: "redis//admin:s3cret-redis@host" }))).not.toContain("s3cret");
   });
 
   it("every secret setting is marked as one", () => {
