@@ -3,6 +3,7 @@ import { mkdirSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { stringify } from "yaml";
+import { nodeOptions } from "../cli/node-options.ts";
 import { Problem } from "../errors/problem.ts";
 import { placementProblem } from "../providers/clients/placements.ts";
 import { serverVariables } from "../providers/clients/servers.ts";
@@ -101,6 +102,7 @@ export function environment(options: StoresOptions = {}): Record<string, string>
     PULUMI_HOME: pulumiHome,
     PULUMI_SKIP_UPDATE_CHECK: "true",
     ...chosen,
+    NODE_OPTIONS: nodeOptions(),
     NODE_COMPILE_CACHE: process.env["NODE_COMPILE_CACHE"] ?? join(localDir, "compile-cache"),
     PATH: searchPath(),
   };

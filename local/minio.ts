@@ -40,8 +40,9 @@ export const minio: Store = {
         MINIO_KMS_SECRET_KEY: credentials.minio.kmsSecretKey,
         // The console would let a tenant log in.
         MINIO_BROWSER: "off",
-        // What a bucket holds is counted all the time, not once a minute: a quota is enforced within seconds.
-        MINIO_SCANNER_SPEED: "fastest",
+        // `fastest` counts what a bucket holds all the time, not once a minute: a quota is enforced within seconds, for a
+        // tenth of a core and more with every bucket.
+        MINIO_SCANNER_SPEED: process.env["MINIO_SCANNER_SPEED"] || "default",
         // Parts of unfinished uploads count in no quota; an upload has this long to be finished.
         MINIO_API_STALE_UPLOADS_EXPIRY: "6h",
         MINIO_API_STALE_UPLOADS_CLEANUP_INTERVAL: "30m",

@@ -67,6 +67,19 @@ function addressesOf(text: string): Addresses {
   };
 }
 
+/** By path: a process that works for many stacks reads the same files for each of them. */
+const readBefore = new Map<string, { readonly text: string; readonly addresses: Addresses }>();
+
+/** The addresses of a stack's file. @throws Error when it cannot be read */
+function addressesIn(path: string): Addresses {
+  const text = readFileSync(path, "utf8");
+  const before = readBefore.get(path);
+  if (before?.text === text) return before.addresses;
+  const addresses = addressesOf(text);
+  readBefore.set(path, { text, addresses });
+  return addresses;
+}
+
 /** The addresses of every other tenant that has a file. */
 export function otherAddresses(
   own: string,
@@ -76,7 +89,7 @@ export function otherAddresses(
     const stack = /^Pulumi\.(.+)\.yaml$/.exec(file)?.[1];
     if (stack === undefined || stack === own || placementOfPlatform(stack) !== undefined) return [];
     try {
-      return { ...addressesOf(readFileSync(join(folder, file), "utf8")), file };
+      return { ...addressesIn(join(folder, file)), file };
     } catch (cause) {
       // It stops its own stack, not everybody's. If it is deployed, the platform database knows its networks.
       warn(`stacks/${file} cannot be read: ${(cause as Error).message.split("\n")[0]}`);

@@ -1,15 +1,18 @@
 // The Pulumi program: the stack `platform` is what tenants share (`platform-eu-2` those of placement eu-2), every other stack is the
 // tenant of its name.
-import { getStack, runtime, type Inputs } from "@pulumi/pulumi";
+import { getStack, Resource, runtime, type Inputs } from "@pulumi/pulumi";
 import resources from "@pulumi/pulumi/proto/resource_pb.js";
 import { setTimeout } from "node:timers/promises";
 import { dynamicProvider } from "../components/dynamic-provider.ts";
 import { adopting } from "../providers/clients/adopting.ts";
 import { placementOfPlatform } from "../providers/clients/placements.ts";
 
-// Every resource takes several stacks of the SDK's own calls, mapped back to its sources: a third of a second a run, which
-// only somebody who debugs the program has use for.
-if (!process.env["TENANT_DEBUG"]) Error.stackTraceLimit = 0;
+// Every resource takes several stacks of calls: a third of a second a run, and one of them stays in the state, with this machine's
+// paths and as a sixth of it. Only somebody who debugs the program has use for them.
+if (!process.env["TENANT_DEBUG"]) {
+  Error.stackTraceLimit = 0;
+  Object.assign(Resource, { callsites: () => [] });
+}
 
 // The SDK writes every answer of the engine into its debug log, secrets in the clear (--debug, -v=3 and higher). Which resource it
 // was stands beside it there.

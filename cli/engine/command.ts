@@ -6,9 +6,11 @@ import { spawn } from "node:child_process";
 import { accessSync, constants } from "node:fs";
 import { delimiter, join } from "node:path";
 import type { ErrorCode } from "../../errors/codes.ts";
+import { packaged } from "../../providers/clients/place.ts";
 import { root } from "../../toolchain/paths.ts";
 import { Problem } from "../errors.ts";
 import { borrowHost } from "../host/index.ts";
+import { nodeOptions } from "../node-options.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { endSession, recordRun, releaseAbandoned, stackIn, type RunEnd } from "./runs.ts";
 
@@ -101,7 +103,7 @@ async function start(
   return new Promise((done, fail) => {
     const child = spawn("pulumi", args, {
       cwd: root,
-      env: { ...process.env, ...env },
+      env: { ...process.env, ...(!packaged && { NODE_OPTIONS: nodeOptions() }), ...env },
       stdio: ["ignore", "pipe", "pipe"],
       // A process group of its own: the terminal sends Ctrl-C to the whole group, and a second one makes pulumi drop
       // everything where it stands. It gets ours only.

@@ -18,6 +18,7 @@ import { secretFiles } from "../../providers/clients/secrets-dir.ts";
 import { servers } from "../../providers/clients/servers.ts";
 import { trusting } from "../../providers/clients/tls.ts";
 import { tracesOf } from "../../providers/clients/traces.ts";
+import { root } from "../../toolchain/paths.ts";
 import { platformUp } from "../support/platform.ts";
 import { initStack, planned, printed, pulumi, removeStack, setConfig } from "../support/pulumi.ts";
 import { filesIn, SecretScan } from "../support/secret-scan.ts";
@@ -115,6 +116,8 @@ describe("up", () => {
     expect(scan.in("log", printed.join("\n"))).toEqual([]);
     expect(scan.in("export", exported.stdout)).toEqual([]);
     expect(scan.in("outputs", outputs.stdout)).toEqual([]);
+    // Nor where the checkout is.
+    expect(exported.stdout).not.toContain(root);
     expect(filesIn(backend)).not.toEqual([]);
     expect(scan.inFolder(backend)).toEqual([]);
   });
