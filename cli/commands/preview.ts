@@ -125,7 +125,9 @@ async function showKinds(kinds: readonly Kind[], outcomes: readonly Outcome<Prev
     some(stacks),
   ]);
   if (rows.length > 0) say(await table(["would", "resource", "properties", "stacks", "resources", "such as"], rows));
-  const done = outcomes.filter(({ result }) => result.status === "done").length;
+  // A run that failed knows of no changes: that is not the same as none.
+  const done = outcomes.filter(({ result }) => result.status === "done" && result.value.errors.length === 0).length;
+  if (done === 0) return;
   note(
     rows.length === 0
       ? `Nothing would change in ${plural(done, "stack")}.`

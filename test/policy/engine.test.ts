@@ -123,6 +123,15 @@ describe("a changed program is refused", () => {
     expect(stderr).toContain("Only these again: npm run tenant -- preview attacker");
   });
 
+  it("by a pack that cannot start: then nothing is said of changes", async () => {
+    await unchanged();
+    change("policy/index.js", 'import "./pack.ts";', 'throw new Error("broken");');
+    const { code, stderr } = await preview([tenant, "--summary"], folder);
+    expect(code).toBe(1);
+    expect(stderr).toContain("failed to start");
+    expect(stderr).not.toContain("Nothing would change");
+  });
+
   // The pack of the copy expects something else: what it says then is what it saw.
   it("by what the servers gave: a token's claims and a Redis user's rules", async () => {
     await unchanged();
