@@ -35,10 +35,24 @@ export async function isSuspended(id: string): Promise<boolean> {
   );
 }
 
-/** Says that there is no such tenant, and which ones are alike. */
+/** Says that there is no such tenant, or not here, and which ones are alike. */
 export async function unknownTenant(id: string): Promise<Problem> {
   const wrong = idProblem(id);
-  const known = [...new Set([...(await registeredTenants()), ...configuredTenants()])];
+  const [registered, configured] = [await registeredTenants(), configuredTenants()];
+  if (registered.includes(id)) {
+    return new Problem(
+      "tenant-unknown",
+      `Tenant ${id} is registered, but what this needs of it is not here: its credentials, or its stack. Point TENANT_SECRETS_DIR and ` +
+        `PULUMI_BACKEND_URL at where they are. All tenants: npm run tenant -- list`,
+    );
+  }
+  if (configured.includes(id)) {
+    return new Problem(
+      "tenant-unknown",
+      `There is no tenant ${id} yet, only its file stacks/Pulumi.${id}.yaml. Make it: npm run tenant -- up ${id}`,
+    );
+  }
+  const known = [...new Set([...registered, ...configured])];
   const alike = similar(id, known);
   const which = alike.length > 0 ? ` Did you mean ${alike.join(" or ")}?` : "";
   const code = wrong === undefined ? "tenant-unknown" : "id-invalid";

@@ -18,6 +18,8 @@ export interface Order {
   /** One after the other, before all others. When one fails, nothing else is begun. */
   readonly first: readonly string[];
   readonly rest: readonly string[];
+  /** Whom one waits for, where that one is among these and comes before it; when it fails, this one is not begun. */
+  readonly after?: ReadonlyMap<string, string>;
 }
 
 export interface SchedulerOptions<T> {
@@ -38,15 +40,24 @@ export interface SchedulerOptions<T> {
  * @returns an outcome each, in the given order
  */
 export async function schedule<T>(
-  { first, rest }: Order,
+  { first, rest, after }: Order,
   work: (id: string) => Promise<T>,
   { parallel, failFast, stopped, failed, onBegin, onEnd }: SchedulerOptions<T>,
 ): Promise<Outcome<T>[]> {
   const results = new Map<string, Result<T>>();
+  const runs = new Map<string, Promise<boolean>>();
   let ended: string | undefined;
 
-  const run = async (id: string): Promise<boolean> => {
-    const why = stopped() ? "interrupted" : ended;
+  const begin = (id: string): Promise<boolean> => {
+    const run = runInTurn(id);
+    runs.set(id, run);
+    return run;
+  };
+  const runInTurn = async (id: string): Promise<boolean> => {
+    const gate = after?.get(id) ?? "";
+    const before = runs.get(gate);
+    const open = before === undefined || (await before);
+    const why = stopped() ? "interrupted" : (ended ?? (open ? undefined : `${gate} failed`));
     if (why !== undefined) {
       results.set(id, { status: "not begun", why });
       return false;
@@ -65,13 +76,13 @@ export async function schedule<T>(
   };
 
   for (const id of first) {
-    if (!(await run(id))) ended ??= `${id} goes first, and failed`;
+    if (!(await begin(id))) ended ??= `${id} goes first, and failed`;
   }
   const waiting = rest[Symbol.iterator]();
   const worker = async (): Promise<void> => {
     // All workers take from one iterator: whoever is free takes the next.
     for (const id of { [Symbol.iterator]: () => waiting }) {
-      if (!(await run(id)) && failFast) ended ??= `${id} failed`;
+      if (!(await begin(id)) && failFast) ended ??= `${id} failed`;
     }
   };
   await Promise.all(Array.from({ length: Math.max(1, Math.min(parallel, rest.length)) }, worker));

@@ -1,6 +1,6 @@
 // The tenants that a command was asked for, in the order in which it takes them.
 import type { Labels } from "../../components/labels.ts";
-import { defaultPlacement, placementOfPlatform } from "../../providers/clients/placements.ts";
+import { defaultPlacement, placementOfPlatform, platformStack } from "../../providers/clients/placements.ts";
 import { Problem } from "../errors.ts";
 import { complain, note } from "../output.ts";
 import { configuredTenants, similar } from "../tenants.ts";
@@ -44,12 +44,19 @@ export async function findTargets(
   const found = await candidates(source, withPlatform !== undefined);
   const change = options.changedSince === undefined ? undefined : await changeSince(options.changedSince);
   const chosen = ids.length > 0 ? named(ids, found, source) : selected(found, options, conditions, change);
-  const gates = [...(withPlatform === "first" ? ["platform"] : []), ...canary(chosen, options)];
+  const canaries = canary(chosen, options);
+  const platforms = new Map(
+    (withPlatform === "first" ? found : []).map(({ id, labels }) => [id, platformStack(labels["placement"] ?? "")]),
+  );
+  const platformsOf = (all: readonly string[]): string[] => all.flatMap((id) => platforms.get(id) ?? []);
+  const gates = [...(withPlatform === "first" ? ["platform"] : []), ...platformsOf(canaries), ...canaries];
   const first = [...new Set(gates)].filter((id) => chosen.includes(id));
   const others = chosen.filter((id) => !first.includes(id));
-  // Those of other placements are begun before all tenants, and no gate: one that is down must not hold up the others' tenants.
-  const rest = [...others.filter(isPlatform), ...others.filter((id) => !isPlatform(id))];
-  return { first, rest, ...(change === undefined ? {} : { change }) };
+  // The platform of another placement holds up its own tenants only: it may be down, and the others' are none of its business.
+  const tenants = others.filter((id) => !isPlatform(id));
+  const after = new Map(tenants.flatMap((id) => platformsOf([id]).map((platform) => [id, platform])));
+  const rest = [...others.filter(isPlatform), ...tenants];
+  return { first, rest, after, ...(change === undefined ? {} : { change }) };
 }
 
 /** Asks git. A tenant whose file was removed is nobody's business here, and told. */

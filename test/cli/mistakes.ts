@@ -1,6 +1,18 @@
 // What the tenant command says to people who ask or err. Nothing is touched.
+import { rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { editStackFile, eventsOf, everything, pulumi, remains, stacks, tenant } from "./world.ts";
+import {
+  checkoutFolder,
+  editStackFile,
+  eventsOf,
+  everything,
+  pulumi,
+  remains,
+  stacks,
+  temporaryFolder,
+  tenant,
+} from "./world.ts";
 
 const commands = [
   "provision",
@@ -82,6 +94,19 @@ export function mistakesTests(bystander: string): void {
         );
       },
     );
+
+    it("one that is registered has its credentials elsewhere, and one that only has a file is not made yet", async () => {
+      const elsewhere = await tenant(["verify", bystander], { TENANT_SECRETS_DIR: join(temporaryFolder, "none") });
+      expect(elsewhere.code).toBe(1);
+      expect(elsewhere.stderr).toContain(`Tenant ${bystander} is registered, but what this needs of it is not here`);
+      writeFileSync(join(checkoutFolder, "stacks", "Pulumi.planned.yaml"), "config:\n  tenant-storage:id: planned\n");
+      const planned = await tenant(["credentials", "planned"]);
+      rmSync(join(checkoutFolder, "stacks", "Pulumi.planned.yaml"));
+      expect(planned.code).toBe(1);
+      expect(planned.stderr).toContain(
+        "There is no tenant planned yet, only its file stacks/Pulumi.planned.yaml. Make it: npm run tenant -- up planned",
+      );
+    });
 
     it("a tenant whose state is elsewhere is neither taken over nor rolled back", async () => {
       const before = await everything();

@@ -71,6 +71,33 @@ it("the first ones go alone and in order, and when one fails nobody else is begu
   expect(await badly.statuses()).toEqual({ platform: "failed", canary: "not begun", a: "not begun" });
 });
 
+it("who waits for another is begun when that one has succeeded, and not at all when it failed", async () => {
+  const order = {
+    first: [],
+    rest: ["platform-eu", "a", "b", "c"],
+    after: new Map([
+      ["a", "platform-eu"],
+      ["b", "platform-us"], // Not among them.
+      ["c", "platform-eu"],
+    ]),
+  };
+  const well = fleet(order, { parallel: 3 });
+  expect(well.begun).toEqual(["platform-eu", "b"]);
+  await well.end("platform-eu");
+  await well.end("b");
+  expect(well.begun).toEqual(["platform-eu", "b", "a", "c"]);
+  for (const id of ["a", "c"]) await well.end(id);
+
+  const badly = fleet(order, { parallel: 3 });
+  await badly.end("platform-eu", boom);
+  await badly.end("b");
+  expect((await badly.outcomes).map(({ result }) => result).slice(1)).toEqual([
+    { status: "not begun", why: "platform-eu failed" },
+    { status: "done", value: "b done" },
+    { status: "not begun", why: "platform-eu failed" },
+  ]);
+});
+
 it("a run that came to its end may be a failure nevertheless", async () => {
   const { end, statuses, begun } = fleet(
     { first: ["canary"], rest: ["a"] },

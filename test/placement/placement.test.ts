@@ -76,8 +76,8 @@ it("a tenant waits until its placement is prepared, and is told how; one that no
 });
 
 it("up prepares it, and makes a tenant on each", async () => {
-  await done("up", platform);
-  await done("up", here, there);
+  // In whatever order: what the tenant waits for is begun before it.
+  await done("up", here, there, platform);
   const stored = JSON.parse(await done("placements", "--json")) as {
     placement: string;
     prepared: boolean;
