@@ -18,3 +18,27 @@ export async function repeat(
   const costs = await during(title, measureAll, (found) => inWords(medianCost(found)));
   return medianCost(costs);
 }
+
+/**
+ * The medians of several commands that are to be compared. They take turns: a machine that others use, too, is now faster and now slower.
+ * @param commands by what they are called
+ */
+export async function inTurn<Name extends string>(
+  world: World,
+  runs: number,
+  commands: Readonly<Record<Name, (index: number) => Command>>,
+): Promise<Record<Name, Cost>> {
+  const titles = Object.keys(commands) as Name[];
+  const measureAll = async (): Promise<Record<Name, Cost>> => {
+    const costs = titles.map((): Cost[] => []);
+    for (let index = 0; index < runs; index += 1) {
+      for (const [position, title] of titles.entries())
+        costs[position]?.push(await world.measure(commands[title](index)));
+    }
+    return Object.fromEntries(titles.map((title, position) => [title, medianCost(costs[position] ?? [])])) as Record<
+      Name,
+      Cost
+    >;
+  };
+  return during(titles.join(", "), measureAll, (found) => titles.map((title) => inWords(found[title])).join("; "));
+}
