@@ -1,7 +1,7 @@
 // Makes Pulumi's SDK load in half the time: without what only serialises closures (npm's resolver of packages, the TypeScript compiler,
 // and a debugger session, under which everything that is loaded after it is slower), and without the maps to its own sources, which are
 // read at the first stack trace. Nothing here serialises closures: the state's code is a string (providers/dynamic.ts). To be loaded
-// before the SDK: by `import`, and as an --import of Node.js (Pulumi.yaml, cli/node-options.ts).
+// before the SDK: by `import`, and as an --import of Node.js (Pulumi.yaml, sdk-preload.mjs).
 import { createRequire, registerHooks } from "node:module";
 import { pathToFileURL } from "node:url";
 

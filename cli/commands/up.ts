@@ -12,8 +12,8 @@ export function upCommand(): Command {
       "after",
       `
 The platform stack goes first where it is among them (--all), then the canary, then the rest; tenants of a placement wait for its
-platform stack. A new tenant whose run fails is taken back, and its file stays. Ctrl-C begins no more: what runs is taken back, or stops where the next run goes on. Exit code 1 when
-any failed, with the command that does only those again. Safe to repeat.
+platform stack. A new tenant whose run fails is taken back, and its file stays. Ctrl-C begins no more: what runs is taken back, or stops
+where the next run goes on. Exit code 1 when any failed, with the command that does only those again. Safe to repeat.
 
 Examples:
   npm run tenant -- up --all --canary acme

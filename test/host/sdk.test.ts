@@ -33,6 +33,10 @@ it.each([
   expect(await printedBy(loaded, options)).toEqual([]);
 });
 
+it("all of it by a Node.js that takes no TypeScript", async () => {
+  expect(await printedBy(loaded, `${nodeOptions("")} --no-strip-types`)).toEqual(needless);
+});
+
 it("another program's SDK as it is", async () => {
   const folder = mkdtempSync(join(tmpdir(), "sdk-"));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
@@ -48,6 +52,6 @@ it("another program's SDK as it is", async () => {
 
 it("once, beside what the operator has set", () => {
   const options = nodeOptions("--max-old-space-size=4096");
-  expect(options).toMatch(/^--max-old-space-size=4096 --import=file:\S+\/cli\/sdk\.ts$/);
+  expect(options).toMatch(/^--max-old-space-size=4096 --import=file:\S+\/cli\/sdk-preload\.mjs$/);
   expect(nodeOptions(options)).toBe(options);
 });
