@@ -3,20 +3,17 @@ import { medianCost, type Command, type Cost } from "./measure.ts";
 import { during, inWords } from "./progress.ts";
 import type { World } from "./world.ts";
 
+type Commands<Name extends string> = Readonly<Record<Name, (index: number) => Command>>;
+
 /** Measures `command(0)`, `command(1)` … and returns the median. */
-export async function repeat(
+export async function repeat<Name extends string>(
   world: World,
-  title: string,
+  title: Name,
   runs: number,
   command: (index: number) => Command,
 ): Promise<Cost> {
-  const measureAll = async (): Promise<Cost[]> => {
-    const costs: Cost[] = [];
-    for (let index = 0; index < runs; index += 1) costs.push(await world.measure(command(index)));
-    return costs;
-  };
-  const costs = await during(title, measureAll, (found) => inWords(medianCost(found)));
-  return medianCost(costs);
+  const costs = await inTurn(world, runs, { [title]: command } as Commands<Name>);
+  return costs[title];
 }
 
 /**
@@ -26,7 +23,7 @@ export async function repeat(
 export async function inTurn<Name extends string>(
   world: World,
   runs: number,
-  commands: Readonly<Record<Name, (index: number) => Command>>,
+  commands: Commands<Name>,
 ): Promise<Record<Name, Cost>> {
   const titles = Object.keys(commands) as Name[];
   const measureAll = async (): Promise<Record<Name, Cost>> => {
@@ -35,10 +32,8 @@ export async function inTurn<Name extends string>(
       for (const [position, title] of titles.entries())
         costs[position]?.push(await world.measure(commands[title](index)));
     }
-    return Object.fromEntries(titles.map((title, position) => [title, medianCost(costs[position] ?? [])])) as Record<
-      Name,
-      Cost
-    >;
+    const medians = titles.map((title, position) => [title, medianCost(costs[position] ?? [])]);
+    return Object.fromEntries(medians) as Record<Name, Cost>;
   };
   return during(titles.join(", "), measureAll, (found) => titles.map((title) => inWords(found[title])).join("; "));
 }
