@@ -75,7 +75,8 @@ async function countAll(ids: readonly string[], { parallel }: FleetOptions) {
   const { schedule } = await import("../fleet/scheduler.ts");
   const { inStackScope } = await import("../../providers/clients/stack-scope.ts");
   const { beginProgress } = await import("../progress.ts");
-  const progress = await beginProgress(`Counting what ${ids.length} tenants hold`);
+  const { plural } = await import("../output.ts");
+  const progress = await beginProgress(`Counting what is held by ${plural(ids.length, "tenant")}`);
   const count = (id: string) =>
     inStackScope(async () => {
       await useStackConfig(id);
